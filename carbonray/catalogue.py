@@ -13,7 +13,7 @@ from carbonray.contract import Unit
 from carbonray.engine.run import FILE, Run, open_run
 from carbonray.errors import CarbonrayError, SettingsError
 from carbonray.io import objectstore
-from carbonray.pipelines import hotspots, ingest, world
+from carbonray.pipelines import evaluate, hotspots, ingest, world
 from carbonray.settings import Settings
 from carbonray.training import job as train
 
@@ -45,6 +45,7 @@ JOBS: dict[str, Job] = {
     "world": Job(world.SUMMARY, world.SECTIONS, world.plan, world.run, world.publish),
     "ingest": Job(ingest.SUMMARY, ingest.SECTIONS, ingest.plan, ingest.run, ingest.publish),
     "train": Job(train.SUMMARY, train.SECTIONS, train.plan, train.run, train.publish, takes_model=True),
+    "evaluate": Job(evaluate.SUMMARY, evaluate.SECTIONS, evaluate.plan, evaluate.run, evaluate.publish),
     "hotspots": Job(hotspots.SUMMARY, hotspots.SECTIONS, hotspots.plan, hotspots.run, hotspots.publish),
 }
 

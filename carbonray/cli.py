@@ -36,7 +36,12 @@ RunId = Annotated[str, typer.Option("--run-id", metavar="ID", help="Name of the 
 Model = Annotated[str, typer.Option("--model", metavar="NAME", help="Model of the registry, for train and evaluate.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the run's facts as JSON.")]
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="world, ingest, train, evaluate or hotspots.")]
-DEMO_INPUTS = {"tropomi": "granules/*.nc", "weather": "weather/*.nc", "inventory": "sources.csv", "co2_grid": "co2.tif"}
+DEMO_INPUTS = {
+    "tropomi": "granules/*.nc",
+    "weather": "weather/*.nc",
+    "inventory": "truth/sources.csv",
+    "co2_grid": "truth/co2.tif",
+}
 RunUrl = Annotated[str, typer.Argument(metavar="URL/ID", help="A run's folder.")]
 
 

@@ -19,12 +19,19 @@ from carbonray.execution import EngineRules, Rates, SampleRules, ThresholdRules,
 from carbonray.io import grid_layout
 from carbonray.io.objectstore import sha256
 from carbonray.io.weather import PlumeWindRules
+from carbonray.science.no2.detection_limit import CurveRules
 from carbonray.science.no2.hotspots import PersistenceRules
+from carbonray.science.no2.masks import MaskRules
 from carbonray.science.no2.matching import InventoryRules, OverlapRules
+from carbonray.science.no2.peers import OracleRules, PeerRules
 from carbonray.science.no2.scenes import SceneRules
 from carbonray.science.spatial import gridding
 from carbonray.science.spatial.tiling import TileRules
+from carbonray.science.stats.bootstrap import BootstrapRules
+from carbonray.stages.held_out import HeldOutRules
 from carbonray.stages.plumes import DetectRules
+from carbonray.stages.score_tables import StrataRules
+from carbonray.stages.scoring import ScoringRules
 from carbonray.stages.swaths import PixelRules
 from carbonray.synthetic.world import WorldRules
 
@@ -78,6 +85,22 @@ class Training(BaseModel):
     config: dict[str, Any]
 
 
+class Evaluation(BaseModel):
+    """What is judged, on which held-out scenes, beside which peers, and how the scores are broken down."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bundles: Urls
+    held_out: HeldOutRules
+    scoring: ScoringRules
+    peers: PeerRules
+    masks: MaskRules
+    oracle: OracleRules
+    strata: StrataRules
+    curve: CurveRules
+    bootstrap: BootstrapRules
+
+
 class Settings(BaseModel):
     """The whole tree; see `jobs/settings.yaml` for every leaf's unit and source."""
 
@@ -90,6 +113,7 @@ class Settings(BaseModel):
     rates: Rates
     hotspots: Hotspots
     training: Training
+    evaluation: Evaluation
     world: WorldRules
 
     def digest(self, sections: Iterable[str]) -> str:

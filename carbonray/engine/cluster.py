@@ -21,17 +21,21 @@ def connect(rules: LocalRules) -> None:
     """Connects this process to Ray once: to RAY_ADDRESS where it is set (a submitted job), else to a Ray of its own."""
     if ray.is_initialized():
         return
-    environment = {"env_vars": WORKER_ENVIRONMENT}
+    # what workers print stays in their own logs: a run's progress and errors come to the driver as outcomes
+    options = {
+        "runtime_env": {"env_vars": WORKER_ENVIRONMENT},
+        "logging_level": logging.WARNING,
+        "log_to_driver": False,
+    }
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(runtime_env=environment, logging_level=logging.WARNING)
+        ray.init(**options)
     else:
         ray.init(
             address="local",
             num_cpus=rules.num_cpus or None,
             object_store_memory=rules.object_store_mb * 2**20,
             include_dashboard=False,
-            runtime_env=environment,
-            logging_level=logging.WARNING,
+            **options,
         )
 
 

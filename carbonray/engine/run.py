@@ -5,6 +5,7 @@ and one set of inputs; the same command again resumes it, and does nothing where
 """
 
 import json
+import logging
 import platform
 import subprocess
 import time
@@ -25,6 +26,8 @@ from carbonray.errors import IncompleteError, SettingsError, revived
 from carbonray.execution import EngineRules
 from carbonray.io import ledger, objectstore
 from carbonray.io.ledger import Commit
+
+_log = logging.getLogger(__name__)
 
 FILE = "run.json"
 LIBRARIES = ("carbonray", "ray", "torch", "numpy", "scipy", "pyarrow", "zarr", "xarray", "safetensors")
@@ -205,6 +208,8 @@ def open_run(
 def _hear(outcome: Outcome, progress: PassProgress) -> None:
     """Takes a finished unit into account; an error of ours that came with it ends the run."""
     progress.report(outcome)
+    if outcome.status == "failed" and not outcome.broken:
+        _log.warning("unit %s/%s stays uncommitted: %s", progress.name, outcome.key, outcome.reason)
     if outcome.broken:
         raise revived(outcome.broken)
 

@@ -6,11 +6,12 @@ finished for too long.
 """
 
 import logging
+import queue
 import time
 from collections.abc import Callable
 
 import ray
-from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from carbonray.contract import Unit
 from carbonray.engine import cluster, graph
@@ -83,16 +84,21 @@ def _attempt(
                     "pass %s: no unit finished for %.0f s, planning it again", pass_.name, rules.limit_s(seconds)
                 )
                 return False
-    except (ActorDiedError, RayActorError) as error:
-        _log.warning("pass %s: its runner was lost (%s), planning it again", pass_.name, type(error).__name__)
-        return False
-    except RayTaskError:
-        raise  # an error of the program's, with its traceback: trying again would not mend it
     except RayError as error:
-        _log.warning("pass %s: %s: %s, planning it again", pass_.name, type(error).__name__, error)
+        cause = _root_cause(error)
+        if not isinstance(cause, RayError):
+            raise  # an error of the program's, with its traceback: trying again would not mend it
+        _log.warning("pass %s: %s, planning it again: %s", pass_.name, type(cause).__name__, cause)
         return False
     finally:
         ray.kill(runner)
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """What a remote failure began with: a failure of the cluster's own (a `RayError`), or the program's."""
+    while isinstance(error, RayTaskError) and isinstance(error.cause, BaseException):
+        error = error.cause
+    return error
 
 
 @ray.remote
@@ -102,12 +108,11 @@ class _Runner:
     def __init__(self, pass_: Pass, run_url: str) -> None:
         cluster.quiet_data()
         self._pass, self._run_url = pass_, run_url
-        self._done: list[Outcome] = []
+        self._done: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
 
     def stream(self, units: tuple[Unit, ...], read_cpus: float) -> None:
         for outcome in graph.stream(self._pass, self._run_url, units, read_cpus=read_cpus):
-            self._done.append(outcome)
+            self._done.put(outcome)
 
     def drain(self) -> list[Outcome]:
-        done, self._done = self._done, []
-        return done
+        return [self._done.get() for _ in range(self._done.qsize())]

@@ -252,3 +252,16 @@ DETECTION_CURVES = pa.schema(
         _field("q90_kg_s", pa.float64(), "kg s-1", "emission found in 90 % of the cases"),
     ]
 )
+
+PRECISION_RECALL = pa.schema(
+    [
+        _GENERATOR,
+        _TIER,
+        _METHOD,
+        _THETA,
+        _field("cut", pa.float64(), "1", "detections at or above it; umol m-2 for the VCD threshold"),
+        _field("precision", pa.float64(), "1", "share of the found pixels that are targets, NaN where none is found"),
+        _field("recall", pa.float64(), "1", "share of the target pixels that are found"),
+        _field("f1", pa.float64(), "1", "their harmonic mean"),
+    ]
+)

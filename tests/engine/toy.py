@@ -65,17 +65,16 @@ def encode(unit: Unit, batch: Batch, facts: Mapping[str, Any]) -> Encoded:
     return Encoded({f"numbers/{unit.key}.f32": batch["twice"].tobytes()}, {"n": len(batch["x"])})
 
 
-def toy_pass(folder: Path, counts: list[int], **reader: Any) -> Pass:
-    """A pass over one file a count."""
+def toy_pass(folder: Path, counts: list[int], *, inputs: str = "", **reader: Any) -> Pass:
+    """A pass over one file a count, the files in `inputs` or else in the folder; marks are always in the folder."""
     marks = folder / "marks"
     marks.mkdir(parents=True, exist_ok=True)
     units = []
     for number, count in enumerate(counts):
-        path = folder / "in" / f"{number:02d}.txt"
-        path.parent.mkdir(exist_ok=True)
-        if not path.exists():
-            path.write_text(str(count))
-        units.append(plan_unit("double", f"unit-{number:02d}", [str(path)], settings_digest="d"))
+        url = objectstore.join(inputs or f"{folder}/in", f"{number:02d}.txt")
+        if not objectstore.exists(url):
+            objectstore.put_bytes(url, str(count).encode())
+        units.append(plan_unit("double", f"unit-{number:02d}", [url], settings_digest="d"))
     return Pass("double", tuple(units), ReadNumbers(str(marks), **reader), encode, (Pool(Double, num_cpus=0.5),))
 
 

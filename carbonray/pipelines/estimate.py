@@ -1,0 +1,25 @@
+"""What a plan would take: time and cost from measured rates, before anything is read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from carbonray.contract import Unit
+from carbonray.settings import Settings
+
+
+def estimate(units: Sequence[Unit], settings: Settings) -> dict[str, Any]:
+    """Bytes, seconds on the pools as set, and dollars of a plan."""
+    engine, rates = settings.engine, settings.rates
+    megabytes = sum(unit.bytes for unit in units) / 1e6
+    read_s, model_s = megabytes * rates.read_s_per_mb, megabytes * rates.model_s_per_mb
+    readers = max(1.0, (engine.local.num_cpus or engine.model_actors + 1) - engine.model_actors * engine.model_cpus)
+    wall_s = max(read_s / readers, model_s / engine.model_actors)
+    cpu_h = (read_s * engine.read_cpus + model_s * engine.model_cpus) / 3600
+    dollars = cpu_h * rates.cpu_usd_per_h + model_s / 3600 * engine.model_gpus * rates.gpu_usd_per_h
+    return {
+        "units": len(units),
+        "input_mb": round(megabytes, 3),
+        "estimated_wall_s": round(wall_s, 1),
+        "estimated_cpu_h": round(cpu_h, 4),
+        "estimated_usd": round(dollars, 4),
+    }

@@ -1,0 +1,212 @@
+"""Judges the networks beside trivial, classical and oracle methods on scenes that no fit has seen.
+
+Four passes. `freeze`: generator and test scenes are fixed by hash, before any bundle is opened. `validate`: the peers'
+cuts, on scenes of their own. `score`: a range of test scenes a unit, every method on the same scenes. `tabulate`: one
+unit, the scores, curves, figures and the page.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from carbonray.contract import Reading, Unit, encode_object_rows, object_rows
+from carbonray.engine.plan import Pass
+from carbonray.engine.run import Run
+from carbonray.io import objectstore
+from carbonray.io.ledger import Commit
+from carbonray.io.table_store import decode_table, encode_table
+from carbonray.pipelines.judged import Judged, described, frozen_facts, judged_of
+from carbonray.publish.evaluation_figures import evaluation_figures
+from carbonray.publish.evaluation_table import evaluation_markdown, summary_text
+from carbonray.settings import Evaluation, Settings
+from carbonray.stages.held_out import DATA_TIERS, SceneSource
+from carbonray.stages.methods import PEERS, MethodRules, PeerChoice
+from carbonray.stages.score_curves import detection_rows, precision_recall
+from carbonray.stages.score_tables import published_rows, score_rows, score_sheet, scores_table
+from carbonray.stages.scoring import SCENE_KEY, ChoosePeers, ScoreScenes
+from carbonray.vocab import tables
+
+SUMMARY = "networks beside trivial, classical and oracle methods on held-out scenes of both generators"
+SECTIONS = ("evaluation",)  # what else matters enters the unit ids through the hash of the frozen test set
+FOLDER = "evaluation"
+DRAWN_PEERS = ("VCD threshold", "divergence", "oracle")
+
+
+@dataclass(frozen=True)
+class WriteFrozen:
+    """Reader of what is fixed before any bundle is opened.
+
+    Attributes:
+        text: its JSON.
+    """
+
+    text: str
+
+    def __call__(self, unit: Unit) -> Reading:
+        """The one object."""
+        return Reading(object_rows({f"{FOLDER}/frozen.json": self.text.encode()}), {})
+
+
+@dataclass(frozen=True)
+class Tabulate:
+    """Reader of all tables of counts, whose rows are the ready scores, curves, figures and page.
+
+    Attributes:
+        evaluation: strata, thetas, intervals and the logistic fit.
+        q_max_kg_s: emission of relative emission 1.
+        frozen: what was fixed before any bundle was opened.
+        judged: the bundles.
+    """
+
+    evaluation: Evaluation
+    q_max_kg_s: float
+    frozen: Mapping[str, Any]
+    judged: tuple[Judged, ...]
+
+    def __call__(self, unit: Unit) -> Reading:
+        """Everything under `evaluation/` that people look at."""
+        scenes, sources, cuts = (
+            _read(unit.inputs, name, schema)
+            for name, schema in (
+                ("scenes", tables.SCENE_SCORES), ("sources", tables.SOURCE_SCORES), ("cuts", tables.CUT_COUNTS)
+            )
+        )  # fmt: skip
+        scores, curves = self._tables(scenes, sources)
+        drawn = (*DRAWN_PEERS, *(judged.network.name for judged in self.judged))
+        points = precision_recall(cuts)
+        figures = evaluation_figures(scores, curves, points, drawn)
+        page = evaluation_markdown(scores, curves, self.frozen, [described(j, self._generator) for j in self.judged])
+        keys = SCENE_KEY[:-1]
+        objects = {
+            "scores.parquet": encode_table(scores, (*keys, "stratum_of", "stratum")),
+            "detection_curves.parquet": encode_table(curves, (*keys, "q_low_kg_s")),
+            "precision_recall.parquet": encode_table(points, (*keys[:-1], "cut")),
+            "table.md": page.encode(),
+            **figures,
+        }
+        rows = {"read": scenes.num_rows, "kept": scenes.num_rows, "quarantined": 0}
+        facts = {"summary": summary_text(scores, self.evaluation.scoring.thetas[0])}
+        return Reading(object_rows({f"{FOLDER}/{name}": data for name, data in objects.items()}), rows, facts=facts)
+
+    @property
+    def _generator(self) -> str:
+        return str(self.frozen["generator_sha256"])
+
+    def _tables(self, scenes: pa.Table, sources: pa.Table) -> tuple[pa.Table, pa.Table]:
+        rules = self.evaluation
+        rows: list[dict[str, Any]] = []
+        curves: list[dict[str, Any]] = []
+        methods = [*PEERS, *(name for judged in self.judged for name in judged.network.controls())]
+        for generator in DATA_TIERS:
+            own, own_sources = (t.filter(pa.compute.field("generator") == generator) for t in (scenes, sources))
+            if own.num_rows:
+                sheet = score_sheet(own, own_sources, methods)
+                seed = rules.held_out.seed
+                rows += score_rows(sheet, generator, self.q_max_kg_s, rules.strata, rules.bootstrap, seed)
+                curves += detection_rows(sheet, generator, rules.strata.q_kg_s, rules.curve)
+        rows += published_rows(rules.scoring.thetas[0])
+        bundles = {
+            name: (judged.network.sha256, judged.flag(self._generator))
+            for judged in self.judged
+            for name in judged.network.controls()
+        }
+        return scores_table(rows, bundles), pa.Table.from_pylist(curves, schema=tables.DETECTION_CURVES)
+
+
+def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
+    """The frozen test set, the validation scenes, and the ranges of test scenes; the scores follow from these.
+
+    Raises:
+        SettingsError: test scenes are scenes of another role.
+    """
+    frozen = frozen_facts(settings)
+    before = _unit("freeze", "frozen", [digest, frozen["test_set_sha256"]])
+    return (before, *_validation_units(digest, frozen), *_score_units(settings, digest, frozen, judged_of(settings)))
+
+
+def run(run: Run, settings: Settings) -> None:
+    """Executes the four passes; no bundle is opened before the first one is committed."""
+    digest, frozen = run.settings_digest, frozen_facts(settings)
+    text = json.dumps(frozen, indent=1, sort_keys=True)
+    unit = _unit("freeze", "frozen", [digest, frozen["test_set_sha256"]])
+    run.execute(Pass("freeze", (unit,), WriteFrozen(text), encode_object_rows))
+    run.facts["frozen"] = frozen
+    run.write("running")
+    source, methods, rules = _source(settings), _method_rules(settings), settings.evaluation
+    choosing = ChoosePeers(source, methods, rules.scoring, FOLDER)
+    chosen = run.execute(Pass("validate", _validation_units(digest, frozen), choosing, encode_object_rows))
+    judged = judged_of(settings)
+    choice = _choice(chosen[0].facts["choice"])
+    reader = ScoreScenes(source, tuple(j.network for j in judged), methods, choice, rules.scoring, FOLDER)
+    scored = run.execute(Pass("score", _score_units(settings, digest, frozen, judged), reader, encode_object_rows))
+    tabulate = Tabulate(
+        rules, methods.q_max_kg_s, frozen | {f"peers: {name}": value for name, value in asdict(choice).items()}, judged
+    )
+    made = run.execute(Pass("tabulate", (_tabulate_unit(run, scored, judged),), tabulate, encode_object_rows))
+    run.facts["data_tier"] = ", ".join(DATA_TIERS.values())
+    run.facts["bundles"] = [described(j, str(frozen["generator_sha256"])) for j in judged]
+    run.facts["validation"] = asdict(choice)
+    run.facts["summary"] = {"test set": frozen["test_set_sha256"], "scores": "\n" + made[0].facts["summary"]}
+
+
+def publish(run: Run, settings: Settings) -> None:
+    """Nothing beside the tables, the figures and the page themselves."""
+
+
+def _source(settings: Settings) -> SceneSource:
+    return SceneSource(settings.training.scenes, settings.evaluation.held_out, settings.hotspots.tiles.min_covered)
+
+
+def _method_rules(settings: Settings) -> MethodRules:
+    rules, hotspots = settings.evaluation, settings.hotspots
+    q_max = settings.training.samples.q_max_kg_s
+    return MethodRules(q_max, rules.peers, rules.masks, rules.oracle, hotspots.tiles, hotspots.detect.batch_tiles)
+
+
+def _choice(facts: Mapping[str, Any]) -> PeerChoice:
+    return PeerChoice(**{**facts, "vcd_umol_m2": tuple(facts["vcd_umol_m2"])})
+
+
+def _validation_units(digest: str, frozen: Mapping[str, Any]) -> tuple[Unit, ...]:
+    start, stop = frozen["validation"]
+    return (_unit("validate", "validation", [digest, frozen["test_set_sha256"]], start=start, stop=stop),)
+
+
+def _score_units(
+    settings: Settings, digest: str, frozen: Mapping[str, Any], judged: Sequence[Judged]
+) -> tuple[Unit, ...]:
+    """Ranges of scenes of each generator; tiling and batches of the networks enter the ids with their bundles."""
+    tiles = json.dumps([asdict(settings.hotspots.tiles), asdict(settings.hotspots.detect)], sort_keys=True)
+    parts = [digest, str(frozen["test_set_sha256"]), tiles, *(j.network.sha256 for j in judged)]
+    step = settings.evaluation.held_out.unit_scenes
+    units = []
+    for generator in DATA_TIERS:
+        first, last = frozen[generator]
+        for start in range(first, last, step):
+            stop = min(start + step, last)
+            units.append(_unit("score", f"{generator}-{start:09d}", parts, generator=generator, start=start, stop=stop))
+    return tuple(units)
+
+
+def _tabulate_unit(run: Run, scored: Sequence[Commit], judged: Sequence[Judged]) -> Unit:
+    records = [record for commit in scored for record in commit.objects]
+    hashes = tuple(record.sha256 for record in records)
+    named = [f"{j.network.name} {j.network.sha256} {j.generator_sha256}" for j in judged]
+    unit_id = _unit("tabulate", "scores", [run.settings_digest, *named, *hashes]).unit_id
+    urls = tuple(objectstore.join(run.url, record.key) for record in records)
+    return Unit("tabulate", unit_id, "scores", {}, urls, hashes, bytes=sum(record.bytes for record in records))
+
+
+def _unit(pass_name: str, key: str, parts: Sequence[str], **partition: int | str) -> Unit:
+    unit_id = objectstore.sha256(json.dumps([pass_name, key, *parts, partition], sort_keys=True).encode())[:32]
+    rows = int(partition.get("stop", 0)) - int(partition.get("start", 0)) if partition else -1
+    return Unit(pass_name, unit_id, key, partition, (), (), rows)
+
+
+def _read(urls: Sequence[str], name: str, schema: pa.Schema) -> pa.Table:
+    own = [url for url in urls if f"/{name}/" in url]
+    found = objectstore.read_many(own)
+    return pa.concat_tables([decode_table(found[url], schema) for url in own])

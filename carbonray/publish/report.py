@@ -1,0 +1,176 @@
+"""The report of a run: one page that says what was found, how sure that is, what it was held against, how to redo it.
+
+Everything shown comes from `ReportFacts`, which a pipeline fills from `run.json`, the product's tables and its grid;
+published figures stand in columns of their own and never among measured ones (SCIENCE 0.3).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from carbonray.publish import charts, report_run, report_sources
+from carbonray.publish.charts import CurveChart
+from carbonray.publish.grid_view import GridView
+from carbonray.publish.page import document, figure, legend_entry, section, side_by_side, table, tall, tiles
+from carbonray.publish.report_sources import Comparison
+from carbonray.publish.svg import Markup, escaped, tag
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """A table of scores.
+
+    Attributes:
+        title, caption: what it holds.
+        columns: heads, the first of them names the row.
+        rows: cells; text, numbers, None for what was not measured.
+        published: heads of the columns that quote the literature; they must be the last ones.
+    """
+
+    title: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+    published: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """What the page is made of; every part may be absent but the first two.
+
+    Attributes:
+        title: of the page.
+        run: the content of `run.json`.
+        hotspots: `vocab.tables.HOTSPOTS`.
+        grids: the annual grid, a view a year.
+        comparison: the hotspots against an inventory of sources.
+        daily: columns `day` (from 1970-01-01), `n_judged` and `n_detected` (pixels).
+        quarantine: `vocab.tables.QUARANTINE`.
+        scores: evaluation tables.
+        curves: evaluation curves.
+        commands: command lines that make the run again.
+    """
+
+    title: str
+    run: Mapping[str, Any]
+    hotspots: pa.Table | None = None
+    grids: tuple[GridView, ...] = ()
+    comparison: Comparison | None = None
+    daily: pa.Table | None = None
+    quarantine: pa.Table | None = None
+    scores: tuple[ScoreTable, ...] = ()
+    curves: tuple[CurveChart, ...] = ()
+    commands: tuple[str, ...] = field(default=())
+
+
+def render_report(facts: ReportFacts) -> bytes:
+    """The page as UTF-8 bytes."""
+    parts = {
+        "Where": report_sources.where_section(facts.hotspots, facts.grids, facts.comparison),
+        "Hotspots": report_sources.table_section(facts.hotspots, facts.comparison),
+        "Inventory": report_sources.inventory_section(facts.comparison),
+        "Days": _days(facts.daily),
+        "Skill": _skill(facts.scores, facts.curves),
+        "Run": report_run.run_section(facts.run),
+        "Set aside": report_run.quarantine_section(facts.quarantine),
+        "Again": report_run.again_section(facts.run, facts.commands),
+    }
+    present = {name: part for name, part in parts.items() if part}
+    links = (tag("a", name, href=f"#{_anchor(name)}") for name in present)
+    header = tag("header", *_opening(facts), tag("nav", *links, aria_label="Sections"), tiles(_first_numbers(facts)))
+    return document(facts.title, _banner(facts.run), header, present.values(), _footer()).encode("utf-8")
+
+
+def _anchor(name: str) -> str:
+    return name.lower().replace(" ", "-")
+
+
+def _banner(run: Mapping[str, Any]) -> Markup:
+    """What kind of data this is, before anything else."""
+    tier = str(run.get("data_tier") or "unknown")
+    if tier.startswith("REAL"):
+        return tag("div", tag("p", tag("strong", tier), "Made from satellite measurements."), class_="banner real")
+    words = "Simulated input: nothing on this page was measured, and its scores say nothing about real data."
+    if not tier.startswith("SYNTHETIC"):
+        words = "The run does not say where its input came from."
+    return tag("div", tag("p", tag("strong", tier), words), class_="banner synthetic", role="note")
+
+
+def _opening(facts: ReportFacts) -> list[Markup]:
+    run = facts.run
+    started = run.get("started_unix_s")
+    when = datetime.fromtimestamp(float(started), tz=UTC).strftime(", %d %B %Y") if started else ""
+    return [
+        tag("p", f"carbonray {run.get('job', '')} · run {run.get('run_id', '')}{when}", class_="eyebrow"),
+        tag("h1", facts.title),
+        tag("p", report_sources.summary_sentence(facts.hotspots, facts.comparison, facts.daily), class_="lead"),
+    ]
+
+
+def _first_numbers(facts: ReportFacts) -> dict[str, object]:
+    units = facts.run.get("units") or {}
+    first: dict[str, object] = {}
+    if facts.hotspots is not None:
+        first["persistent hotspots"] = facts.hotspots.num_rows
+    if facts.comparison is not None:
+        first["sources found"] = f"{int(facts.comparison.found.sum())} of {len(facts.comparison.found)}"
+        first["hotspots without a source"] = int((~facts.comparison.hotspot_has_source).sum())
+    summary = {k: v for k, v in (facts.run.get("summary") or {}).items() if k not in ("data tier", "hotspots")}
+    committed = {"units committed": f"{units.get('committed', 0):,} of {units.get('planned', 0):,}"} if units else {}
+    return first | summary | committed | {"units set aside": units.get("quarantined")} if units else first | summary
+
+
+def _days(daily: pa.Table | None) -> Markup | None:
+    if daily is None or not daily.num_rows:
+        return None
+    day, judged, detected = (daily.column(name).to_numpy().astype(float) for name in ("day", "n_judged", "n_detected"))
+    chart = charts.day_chart(day.astype("int64"), judged, detected)
+    rows = zip(
+        map(charts.date_text, day.tolist()), judged.astype(int).tolist(), detected.astype(int).tolist(), strict=True
+    )
+    listing = table(("local solar date", "pixels judged", "pixels detected"), rows)
+    lead = "Detections rise and fall with what could be seen: read the bars against the line."
+    caption = (
+        "Pixels of the 0.05 degree lattice whose relative emission reached the cut, and pixels the network judged."
+    )
+    return section("days", "Day by day", lead, side_by_side(figure(chart, caption), tall(listing)))
+
+
+def _skill(scores: tuple[ScoreTable, ...], curves: tuple[CurveChart, ...]) -> Markup | None:
+    if not scores and not curves:
+        return None
+    lead = (
+        "Recall alone is no skill: a map that is hot everywhere finds every source. "
+        "Read it beside precision, overlap and false area. Grey columns and lines quote the literature, on other data."
+    )
+    drawn = [
+        figure(charts.curve_chart(chart), chart.caption, *_curve_legend(chart)) for chart in curves if chart.curves
+    ]
+    return section(
+        "skill", "Skill", lead, side_by_side(*drawn) if drawn else "", *(_score_table(part) for part in scores)
+    )
+
+
+def _curve_legend(chart: CurveChart) -> list[Markup]:
+    return [legend_entry(charts.curve_key(curve, k % 4), curve.name) for k, curve in enumerate(chart.curves)]
+
+
+def _score_table(part: ScoreTable) -> Markup:
+    own = len(part.columns) - len(part.published)
+    groups = (
+        ((("this run", own, ""), ("published, on other data", len(part.published), "published")))
+        if part.published
+        else ()
+    )
+    return tag("div", tag("h3", part.title), table(part.columns, part.rows, part.caption, groups))
+
+
+def _footer() -> Markup:
+    return escaped(
+        "Coastlines: Natural Earth (public domain), through world-atlas (ISC). Local dates are mean solar dates. "
+        "Relative emission is the network's output between 0 and 1 of its training range, not a mass. "
+        "This page fetches nothing and runs no script."
+    )
