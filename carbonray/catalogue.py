@@ -103,6 +103,7 @@ def run_job(name: str, settings: Settings, out_url: str, run_id: str) -> dict[st
     try:
         job.run(run, settings)
         run.finish()
+        run.facts["status"] = "complete"  # what the page says; the file says so once the page is there
         job.publish(run, settings)
     except CarbonrayError as error:
         run.facts["error"] = str(error)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from typing import Any
 
 import ray
 import ray.data
@@ -22,7 +23,7 @@ def connect(rules: LocalRules) -> None:
     if ray.is_initialized():
         return
     # what workers print stays in their own logs: a run's progress and errors come to the driver as outcomes
-    options = {
+    options: dict[str, Any] = {
         "runtime_env": {"env_vars": WORKER_ENVIRONMENT},
         "logging_level": logging.WARNING,
         "log_to_driver": False,

@@ -16,7 +16,7 @@ import pyarrow as pa
 import ray.data
 from numpy.typing import NDArray
 
-from carbonray.contract import Batch, Encoded, Reader, Stage, Unit, require, to_batch, to_table
+from carbonray.contract import Batch, Encoded, Encoder, Reader, Stage, Unit, require, to_batch, to_table
 from carbonray.engine.plan import Pass, Pool
 from carbonray.engine.sinks import Outcome, commit
 from carbonray.engine.sources import UnitSource
@@ -87,13 +87,13 @@ def work_unit(stage: Stage, envelope: Envelope) -> Envelope:
     return _timed(name, envelope, work)
 
 
-def finish_unit(pass_: Pass, run_url: str, envelope: Envelope) -> Outcome:
+def finish_unit(encode: Encoder, run_url: str, envelope: Envelope) -> Outcome:
     """Encodes and commits a unit, or records why it stopped."""
     account, start = envelope.account, time.perf_counter()
     outcome = Outcome(envelope.unit.unit_id, envelope.unit.key, "failed", account.unmoved, account.rows, account.broken)
     if not (account.unmoved or account.broken):
         try:
-            encoded, bad = _encoded(pass_, envelope)
+            encoded, bad = _encoded(encode, envelope)
             outcome = commit(run_url, envelope.unit, encoded, account.rows, account.quarantined, bad)
         except TransportError as error:
             outcome = replace(outcome, reason=str(error))
@@ -103,12 +103,12 @@ def finish_unit(pass_: Pass, run_url: str, envelope: Envelope) -> Outcome:
     return replace(outcome, seconds=seconds)
 
 
-def _encoded(pass_: Pass, envelope: Envelope) -> tuple[Encoded | None, str]:
+def _encoded(encode: Encoder, envelope: Envelope) -> tuple[Encoded | None, str]:
     """The unit's objects, or why its data is bad."""
     if envelope.batch is None or envelope.account.bad:
         return None, envelope.account.bad
     try:
-        return pass_.encode(envelope.unit, envelope.batch, envelope.account.facts), ""
+        return encode(envelope.unit, envelope.batch, envelope.account.facts), ""
     except DataError as error:
         return None, str(error)
 
@@ -120,7 +120,7 @@ def run_in_memory(pass_: Pass, run_url: str, units: tuple[Unit, ...]) -> Iterato
         envelope = read_unit(pass_.read, unit)
         for stage in stages:
             envelope = work_unit(stage, envelope)
-        yield finish_unit(pass_, run_url, envelope)
+        yield finish_unit(pass_.encode, run_url, envelope)
 
 
 def stream(pass_: Pass, run_url: str, units: tuple[Unit, ...], *, read_cpus: float) -> Iterator[Outcome]:
@@ -139,8 +139,9 @@ def build(pass_: Pass, run_url: str, units: tuple[Unit, ...], *, read_cpus: floa
     dataset = ray.data.read_datasource(rows, override_num_blocks=len(units), num_cpus=read_cpus)
     for pool in pass_.pools:
         dataset = _in_pool(dataset, pool)
+    # the same CPUs as reading: a pass without pools is then fused into one task, and takes half the processes
     finished: ray.data.Dataset = dataset.map_batches(
-        _Finish(pass_, run_url), batch_size=1, batch_format="pyarrow", zero_copy_batch=True, num_cpus=read_cpus / 4
+        _Finish(pass_.encode, run_url), batch_size=1, batch_format="pyarrow", zero_copy_batch=True, num_cpus=read_cpus
     )
     return finished
 
@@ -178,11 +179,11 @@ class _Work:
 
 @dataclass(frozen=True)
 class _Finish:
-    pass_: Pass
+    encode: Encoder
     run_url: str
 
     def __call__(self, rows: pa.Table) -> dict[str, NDArray[Any]]:
-        outcome = finish_unit(self.pass_, self.run_url, _unpack(rows))
+        outcome = finish_unit(self.encode, self.run_url, _unpack(rows))
         return {"outcome": np.array([json.dumps(asdict(outcome))], dtype=object)}
 
 

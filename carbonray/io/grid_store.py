@@ -20,7 +20,7 @@ from zarr.errors import ZarrUserWarning
 from zarr.storage import MemoryStore
 
 from carbonray.errors import ContractError
-from carbonray.io.grid_layout import GridLayout, check_layout, empty_dataset, store_encoding
+from carbonray.io.grid_layout import GridLayout, GridRules, check_layout, empty_dataset, store_encoding
 
 
 def template(layout: GridLayout) -> dict[str, bytes]:
@@ -104,7 +104,9 @@ def open_grid(url: str, storage_options: Mapping[str, Any] | None = None) -> xr.
         storage_options: options of the file system, from the object store.
     """
     options = dict(storage_options) if storage_options else None
-    grid: xr.Dataset = xr.open_zarr(url, storage_options=options, zarr_format=3, consolidated=True)
+    # bands of whole shards: the store's own chunks would make a task of each, and ten times the work of a whole read
+    bands = {"lat": GridRules().shard_px, "lon": -1}
+    grid: xr.Dataset = xr.open_zarr(url, storage_options=options, zarr_format=3, consolidated=True, chunks=bands)
     return grid
 
 

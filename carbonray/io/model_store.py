@@ -38,8 +38,8 @@ class Lineage:
         command: the command that trains it again.
         run_id: of the run that trained it.
         seed: of the fit.
-        scenes: training scenes.
-        validation_scenes: scenes the cut was chosen on.
+        scenes: training scenes, complete observations only.
+        validation_scenes: such scenes that the cut was chosen on.
         epochs: passes over the training scenes.
         generator_sha256: digest of the generator's source files.
         settings_digest: digest of the settings that can change the weights.

@@ -19,6 +19,7 @@ from carbonray.models.layers import channels_last
 from carbonray.models.losses import LOSSES, positive_mse
 from carbonray.models.tiles import PackedTiles, TileBatch, augmented
 
+LARGEST = 1e30  # stands for a loss not judged yet
 Pair = Callable[[TileBatch], tuple[Tensor, Tensor]]
 
 
@@ -223,7 +224,8 @@ def _captured(
     facts = {
         "history": history,
         "learning_rate": float(optimiser.param_groups[0]["lr"]),
-        "plateau": {"best": float(plateau.best), "num_bad_epochs": plateau.num_bad_epochs},
+        # nothing has been judged yet under another schedule, and JSON knows no infinity
+        "plateau": {"best": min(float(plateau.best), LARGEST), "num_bad_epochs": plateau.num_bad_epochs},
     }
     return FitState(epoch, tensors, facts)
 

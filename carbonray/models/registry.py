@@ -45,7 +45,7 @@ def map_pair(tiles: TileBatch, encoding: Encoding, _config: object) -> tuple[Ten
 
 _TILE = "NO2 tile (64, 64) in umol m-2"
 _PRODUCTION = Encoding(channels=CHANNELS, no2="asinh", target="sqrt")
-_PRODUCTION_FIT = FitRules(epochs=10, learning_rate=2e-3, schedule="cosine", precision="bf16", augment=True)
+_PRODUCTION_FIT = FitRules(epochs=5, learning_rate=2e-3, schedule="cosine", precision="bf16", augment=True)
 
 MODELS: dict[str, ModelEntry] = {
     "plume_net_paper": ModelEntry(PlumeNet, PlumeNetConfig(), Encoding(), FitRules(), _TILE, map_pair),
@@ -53,7 +53,7 @@ MODELS: dict[str, ModelEntry] = {
         PlumeNet,
         PlumeNetConfig(in_channels=4, head_init="zero"),
         _PRODUCTION,
-        replace(_PRODUCTION_FIT, loss="weighted_mse"),
+        replace(_PRODUCTION_FIT, loss="weighted_mse", learning_rate=5e-4),
         f"{_TILE}, its mask, wind toward east and north in m s-1",
         map_pair,
     ),

@@ -25,6 +25,7 @@ from carbonray.settings import Evaluation, Settings
 from carbonray.stages.held_out import DATA_TIERS, SceneSource
 from carbonray.stages.methods import PEERS, MethodRules, PeerChoice
 from carbonray.stages.score_curves import detection_rows, precision_recall
+from carbonray.stages.score_pairs import f1_differences
 from carbonray.stages.score_tables import published_rows, score_rows, score_sheet, scores_table
 from carbonray.stages.scoring import SCENE_KEY, ChoosePeers, ScoreScenes
 from carbonray.vocab import tables
@@ -74,11 +75,12 @@ class Tabulate:
                 ("scenes", tables.SCENE_SCORES), ("sources", tables.SOURCE_SCORES), ("cuts", tables.CUT_COUNTS)
             )
         )  # fmt: skip
-        scores, curves = self._tables(scenes, sources)
+        scores, curves, differences = self._tables(scenes, sources)
         drawn = (*DRAWN_PEERS, *(judged.network.name for judged in self.judged))
         points = precision_recall(cuts)
         figures = evaluation_figures(scores, curves, points, drawn)
-        page = evaluation_markdown(scores, curves, self.frozen, [described(j, self._generator) for j in self.judged])
+        bundles = [described(judged, self._generator) for judged in self.judged]
+        page = evaluation_markdown(scores, curves, differences, self.frozen, bundles)
         keys = SCENE_KEY[:-1]
         objects = {
             "scores.parquet": encode_table(scores, (*keys, "stratum_of", "stratum")),
@@ -95,25 +97,28 @@ class Tabulate:
     def _generator(self) -> str:
         return str(self.frozen["generator_sha256"])
 
-    def _tables(self, scenes: pa.Table, sources: pa.Table) -> tuple[pa.Table, pa.Table]:
-        rules = self.evaluation
+    def _tables(self, scenes: pa.Table, sources: pa.Table) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
+        """Scores, detection curves, and the paired differences between the networks and the best classical peer."""
+        rules, (theta, *_) = self.evaluation, self.evaluation.scoring.thetas
         rows: list[dict[str, Any]] = []
         curves: list[dict[str, Any]] = []
+        differences: list[dict[str, Any]] = []
         methods = [*PEERS, *(name for judged in self.judged for name in judged.network.controls())]
+        paired = [*(judged.network.name for judged in self.judged), "divergence"]
         for generator in DATA_TIERS:
             own, own_sources = (t.filter(pa.compute.field("generator") == generator) for t in (scenes, sources))
             if own.num_rows:
-                sheet = score_sheet(own, own_sources, methods)
-                seed = rules.held_out.seed
+                sheet, seed = score_sheet(own, own_sources, methods), rules.held_out.seed
                 rows += score_rows(sheet, generator, self.q_max_kg_s, rules.strata, rules.bootstrap, seed)
                 curves += detection_rows(sheet, generator, rules.strata.q_kg_s, rules.curve)
-        rows += published_rows(rules.scoring.thetas[0])
+                differences += f1_differences(sheet, generator, paired, theta, rules.bootstrap, seed)
         bundles = {
             name: (judged.network.sha256, judged.flag(self._generator))
             for judged in self.judged
             for name in judged.network.controls()
         }
-        return scores_table(rows, bundles), pa.Table.from_pylist(curves, schema=tables.DETECTION_CURVES)
+        scores = scores_table([*rows, *published_rows(theta)], bundles)
+        return scores, pa.Table.from_pylist(curves, schema=tables.DETECTION_CURVES), differences
 
 
 def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:

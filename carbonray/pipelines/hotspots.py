@@ -26,7 +26,8 @@ from carbonray.publish.geoparquet import encode_geoparquet
 from carbonray.settings import Settings
 from carbonray.stages.hotspots import EncodeShard, ReduceShard, TabulateHotspots
 from carbonray.stages.matching import EncodeMatches, MatchReferences
-from carbonray.stages.plumes import DetectPlumes, EncodeDetections
+from carbonray.stages.partials import EncodeDetections
+from carbonray.stages.plumes import DetectPlumes
 from carbonray.stages.swaths import ReadOrbit
 from carbonray.vocab import tables
 
@@ -69,8 +70,8 @@ def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
 
 def run(run: Run, settings: Settings) -> None:
     """Executes the passes."""
-    bundle = bundle_of(settings)
-    detected = run.execute(detect_pass(plan(settings, run.settings_digest), settings, bundle))
+    units, bundle = plan(settings, run.settings_digest), bundle_of(settings)
+    detected = run.execute(detect_pass(units, settings, bundle))
     layout = grid_layout(detected, settings)
     tier = data_tier(detected)
     reduced = run.execute(reduce_pass(run, detected, layout, settings, bundle))

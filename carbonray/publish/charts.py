@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 
 WIDTH, HEIGHT = 460.0, 270.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 448.0, 14.0, 224.0
+_LABELS = 176.0  # where bars start beside their names
 _ROW = 30.0  # height of a row in charts of horizontal bars
 _DASHES = (None, "6 4", "2 3", "9 3 2 3")
 
@@ -81,13 +82,13 @@ def day_chart(days: NDArray[np.int64], judged: Floats, detected: Floats) -> Mark
 
 def class_chart(names: Sequence[str], found: Sequence[int], total: Sequence[int]) -> Markup:
     """Sources found of all, a bar for each class of strength; names carry their units."""
-    x = Axis(0.0, max(max(total, default=1), 1), 150.0, _RIGHT - 108)
+    x = Axis(0.0, max(max(total, default=1), 1), _LABELS, _RIGHT - 108)
     rows: list[Markup] = []
     for k, (name, hit, n) in enumerate(zip(names, found, total, strict=True)):
         y = 10.0 + k * _ROW
         share = f"{hit} of {n}" + (f" ({hit / n:.0%})" if n else "")
         rows += [
-            text(142, y + 15, name, "end"),
+            text(_LABELS - 8, y + 15, name, "end"),
             tag("rect", x=x.start, y=y, width=float(x.at(n)) - x.start, height=20.0, class_="bar pale"),
             tag("rect", x=x.start, y=y, width=float(x.at(hit)) - x.start, height=20.0, class_="bar"),
             text(float(x.at(n)) + 6, y + 15, share, "start"),
@@ -98,13 +99,13 @@ def class_chart(names: Sequence[str], found: Sequence[int], total: Sequence[int]
 def stage_chart(seconds: Mapping[str, float]) -> Markup:
     """Seconds by stage, longest first."""
     ordered = sorted(seconds.items(), key=lambda item: (-item[1], item[0]))
-    x = Axis(0.0, max([value for _, value in ordered] + [1e-9]), 150.0, _RIGHT - 66)
+    x = Axis(0.0, max([value for _, value in ordered] + [1e-9]), _LABELS, _RIGHT - 66)
     rows: list[Markup] = []
     for k, (name, value) in enumerate(ordered):
         y = 10.0 + k * _ROW
         width = float(x.at(value)) - x.start
         rows += [
-            text(142, y + 15, name, "end"),
+            text(_LABELS - 8, y + 15, name, "end"),
             tag("rect", x=x.start, y=y, width=width, height=20.0, class_="bar"),
             text(x.start + width + 6, y + 15, f"{value:,.1f} s", "start"),
         ]

@@ -80,6 +80,7 @@ def _f1_by_stratum(rows: Sequence[Row], methods: Sequence[str]) -> bytes:
     for place, (generator, of) in enumerate((g, of) for g in generators for of in _STRATA):
         axes = figure.add_subplot(len(generators), len(_STRATA), place + 1)
         own = [row for row in rows if row["generator"] == generator and row["stratum_of"] == of]
+        own = [row for row in own if row["stratum"] != "0"]  # F1 says nothing of scenes without a target
         for number, method in enumerate(methods):
             drawn = [row for row in own if row["method"] == method]
             f1 = np.array([row["f1"] for row in drawn])

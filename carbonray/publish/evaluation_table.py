@@ -19,12 +19,15 @@ _SCORES = (
 )  # fmt: skip
 
 
-def evaluation_markdown(scores: pa.Table, curves: pa.Table, frozen: Mapping[str, Any], bundles: Sequence[Row]) -> str:
+def evaluation_markdown(
+    scores: pa.Table, curves: pa.Table, differences: Sequence[Row], frozen: Mapping[str, Any], bundles: Sequence[Row]
+) -> str:
     """The whole page.
 
     Args:
         scores: every method, stratum, theta and way of detecting.
         curves: the detection curves.
+        differences: of F1 between two methods on the same scenes.
         frozen: what was fixed before any bundle was opened, by name.
         bundles: name, sha256, command, cut and flag of each bundle.
     """
@@ -33,7 +36,7 @@ def evaluation_markdown(scores: pa.Table, curves: pa.Table, frozen: Mapping[str,
     for generator in _values(rows, "generator", TITLES):
         for theta, found_at in _ways(rows, generator):
             parts.append(_main_table(rows, curves.to_pylist(), generator, theta, found_at))
-    parts.append(_strength_table(rows))
+    parts += [_difference_table(differences), _strength_table(rows)]
     parts += [_strata_table(rows, generator) for generator in _values(rows, "generator", TITLES)]
     return "\n\n".join(parts) + "\n"
 
@@ -73,13 +76,15 @@ def _main_table(rows: Iterable[Row], curves: Iterable[Row], generator: str, thet
     key = (generator, theta, found_at)
     chosen = [row for row in rows if _key(row) == key and row["stratum_of"] == "all"]
     limits = {row["method"]: row for row in curves if _key(row) == key}
+    most_kg_s = max(row["q_high_kg_s"] for row in limits.values())
     first = chosen[0]
     title = f"## {first['data_tier']}: {TITLES[generator]}; targets above {theta:g}, detections {WAYS[found_at]}"
     counts = f"{first['n_scenes']} scenes, {first['n_sources']} sources above theta."
-    return f"{title}\n\n{counts}\n\n{_table(_SCORES, (_score_cells(row, limits[row['method']]) for row in chosen))}"
+    cells = (_score_cells(row, limits[row["method"]], most_kg_s) for row in chosen)
+    return f"{title}\n\n{counts}\n\n{_table(_SCORES, cells)}"
 
 
-def _score_cells(row: Row, limit: Row) -> list[str]:
+def _score_cells(row: Row, limit: Row, most_kg_s: float) -> list[str]:
     return [
         row["method"] + (" *" if row["flag"] else ""),
         f"{_number(row['ra'])} [{_number(row['ra_p05'])}, {_number(row['ra_p95'])}]",
@@ -92,9 +97,20 @@ def _score_cells(row: Row, limit: Row) -> list[str]:
         f"{_number(row['error_km_median'], 1)} / {_number(row['error_km_p90'], 1)}",
         _number(row["bias_kg_s"]),
         _number(row["rmse_kg_s"]),
-        _number(limit["q50_kg_s"]),
-        _number(limit["q90_kg_s"]),
+        _limit(limit["q50_kg_s"], most_kg_s),
+        _limit(limit["q90_kg_s"], most_kg_s),
     ]
+
+
+def _difference_table(differences: Sequence[Row]) -> str:
+    """Pairs of methods on the same scenes."""
+    lines = [
+        [row["data_tier"], f"{row['first']} minus {row['second']}", _number(row["difference"]), _number(row["p05"]),
+         _number(row["p95"]), "yes" if row["significant"] else "no"]
+        for row in differences
+    ]  # fmt: skip
+    heads = ("tier", "F1", "difference, SYNTHETIC", "5 %", "95 %", "interval excludes 0")
+    return f"## SYNTHETIC: differences of F1 on the same scenes, at own cuts, targets above the least theta\n\n{_table(heads, lines)}"
 
 
 def _strength_table(rows: Sequence[Row]) -> str:
@@ -148,6 +164,11 @@ def _pair(row: Row | None, low: str, middle: str) -> str:
     """Two figures, or nothing where neither is known."""
     found = ("–", "–") if row is None else (_number(row[low]), _number(row[middle]))
     return "" if found == ("–", "–") else " / ".join(found)
+
+
+def _limit(value: float, most: float) -> str:
+    """An emission of the fitted curve, cut off where no source is."""
+    return f"> {most:g}" if value > most else _number(value)
 
 
 def _number(value: float | None, digits: int = 3) -> str:

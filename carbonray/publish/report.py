@@ -119,8 +119,11 @@ def _first_numbers(facts: ReportFacts) -> dict[str, object]:
         first["sources found"] = f"{int(facts.comparison.found.sum())} of {len(facts.comparison.found)}"
         first["hotspots without a source"] = int((~facts.comparison.hotspot_has_source).sum())
     summary = {k: v for k, v in (facts.run.get("summary") or {}).items() if k not in ("data tier", "hotspots")}
-    committed = {"units committed": f"{units.get('committed', 0):,} of {units.get('planned', 0):,}"} if units else {}
-    return first | summary | committed | {"units set aside": units.get("quarantined")} if units else first | summary
+    if units:
+        summary["units committed"] = f"{units.get('committed', 0):,} of {units.get('planned', 0):,}"
+    if units.get("quarantined"):
+        summary["units set aside"] = units["quarantined"]
+    return first | summary
 
 
 def _days(daily: pa.Table | None) -> Markup | None:

@@ -1,7 +1,7 @@
 """Reduces daily detections to the annual grid, shard by shard, and persistent pixels to the hotspot table.
 
-Sources: SCIENCE 3.6 (frequency over valid days), docs/adr/0007 (the orbit with most coverage wins a pixel's day; sums in
-integer fixed point, so that no order of adding changes a byte). Rows are lattice pixels, then hotspots.
+Sources: SCIENCE 3.6 (frequency over valid days); docs/adr/0007 (the orbit with most coverage wins a pixel's day; sums
+in integer fixed point, so that no order of adding changes a byte). Rows are lattice pixels, then hotspots.
 """
 
 from collections.abc import Iterator, Mapping

@@ -90,19 +90,20 @@ class MatchReferences:
 
     def _overlaps(self) -> dict[str, Any]:
         """Strong cells of every CO2 grid inside the judged area, and how many of them hotspot pixels overlap."""
+        if not self.co2_grids:
+            return {"overlaps": {}}
+        grid = open_grid(self.grid_url)
+        hot_row, hot_col = np.nonzero(_ever(grid["detect_freq"].fillna(0.0) >= self.overlap.min_frequency))
+        hot = (lattice_lat(hot_row), lattice_lon(hot_col))
+        judged = _ever(grid["n_valid_days"] > 0)
+        if not judged.any():
+            return {"overlaps": {}}
         overlaps = {}
         for url in self.co2_grids:
-            grid = open_grid(self.grid_url)
-            judged = grid["n_valid_days"].fillna(0).sum("time").to_numpy() > 0
-            rows, cols = np.nonzero(judged)
-            persistent = (grid["detect_freq"].fillna(0.0).max("time") >= self.overlap.min_frequency).to_numpy()
-            hot_row, hot_col = np.nonzero(persistent)
-            lat, lon = lattice_lat(rows), lattice_lon(cols)
-            cells = read_co2_grid(url, (float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())))
+            cells = read_co2_grid(url, _bounds(judged))
             cell_lat, cell_lon = (axis.ravel() for axis in np.meshgrid(cells.lat, cells.lon, indexing="ij"))
             inside = judged[lattice_row(cell_lat), lattice_col(cell_lon)]
             tonnes = np.where(inside, cells.emissions_t_co2.ravel(), np.nan)
-            hot = (lattice_lat(hot_row), lattice_lon(hot_col))
             overlaps[url.rsplit("/", 1)[-1]] = asdict(overlap_with_grid(cell_lat, cell_lon, tonnes, *hot, self.overlap))
         return {"overlaps": overlaps}
 
@@ -121,6 +122,18 @@ class EncodeMatches:
         """One table."""
         table = to_table(batch, tables.MATCHES, stage=type(self).__name__)
         return Encoded({self.table: table_store.encode_table(table, ("source_id",))}, facts)
+
+
+def _ever(yearly: xr.DataArray) -> NDArray[np.bool_]:
+    """(y, x) lattice pixels where it holds in any year, a chunk in memory at a time."""
+    return np.asarray(yearly.any("time").to_numpy(), np.bool_)
+
+
+def _bounds(judged: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    """West, south, east and north of the judged pixels' centres; the whole circle where they lie on both its ends."""
+    rows, cols = np.flatnonzero(judged.any(axis=1)), np.flatnonzero(judged.any(axis=0))
+    lat, lon = lattice_lat(rows), lattice_lon(cols)
+    return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
 
 
 def _reasons(tables_set_aside: list[pa.Table]) -> dict[str, int]:

@@ -1,19 +1,17 @@
-"""Runs a plume network over one orbit: tiles with overlap, gaps filled, answers blended, and the sparse partial.
+"""Runs a plume network over one orbit: tiles with overlap, gaps filled, answers blended.
 
 Sources: SCIENCE 3.6 (50 % overlap, 75 % rule, normalised convolution, Hann blend). Rows are lattice pixels.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from carbonray.contract import Batch, Encoded, Unit, require, to_table
-from carbonray.io import table_store
+from carbonray.contract import Batch, require
 from carbonray.io.model_store import open_bundle
 from carbonray.models.detector import PlumeDetector
 from carbonray.science.spatial import tiling
@@ -70,32 +68,3 @@ class DetectPlumes:
         fields = (no2, observed[..., 0].astype(np.float32), factor * u, factor * v)
         padding = [(0, self._detect.batch_tiles - len(index)), (0, 0), (0, 0)]
         return self._detector(*(np.pad(field, padding) for field in fields))[: len(index)]
-
-
-@dataclass(frozen=True)
-class EncodeDetections:
-    """Encoder of one orbit's partial: a table sorted by output shard.
-
-    Attributes:
-        shard_px: side of an output shard, pixels.
-        cut: relative emission from which a pixel counts as detected, for the day's count in the facts.
-    """
-
-    shard_px: int
-    cut: float
-
-    def __call__(self, unit: Unit, batch: Batch, facts: Mapping[str, Any]) -> Encoded:
-        """The partial, and in its facts which shards and days it touches."""
-        table = to_table(batch, tables.DETECTIONS, stage=type(self).__name__)
-        data = table_store.encode_pixels(table, self.shard_px)
-        shards = table_store.shards_in(data, self.shard_px)
-        detected = batch["rel_emission"] >= self.cut
-        days, place = np.unique(batch["day"], return_inverse=True)
-        counts = zip(np.bincount(place), np.bincount(place, weights=detected), strict=True)
-        found = {
-            "shards": [list(shard) for shard in shards],
-            "daily": [[int(day), int(judged), int(hits)] for day, (judged, hits) in zip(days, counts, strict=True)],
-            "judged": len(table),
-            "detected": int(detected.sum()),
-        }
-        return Encoded({f"partials/{unit.key}.parquet": data}, {**facts, **found})

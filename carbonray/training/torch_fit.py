@@ -31,7 +31,7 @@ from carbonray.models.tiles import TileBatch
 from carbonray.training.samples import SceneShard, column_range_umol_m2, planned_shards, written_shard
 from carbonray.training.streaming import SceneStream
 from carbonray.training.threshold import choose_cut
-from carbonray.training.train_job import TrainJob, lineage_of
+from carbonray.training.train_job import TrainJob, job_digest, lineage_of
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def train_model(job: TrainJob) -> TrainedModel:
     shards = written_scenes(job)
     encoding = _encoding(job, shards)
     state = _fitted(job, encoding, shards)
-    return _saved(job, encoding, shards["validation"], state)
+    return _saved(job, encoding, shards, state)
 
 
 def written_scenes(job: TrainJob) -> dict[str, list[SceneShard]]:
@@ -102,7 +102,7 @@ def _fitted(job: TrainJob, encoding: Encoding, shards: Mapping[str, list[SceneSh
             resources_per_worker={"CPU": job.train.threads} | ({"GPU": 1} if job.train.gpu else {}),
         ),
         run_config=ray.train.RunConfig(
-            name=job.model,
+            name=f"{job.model}-{job_digest(job)[:16]}",
             storage_path=join(job.out_url, job.run_id, "checkpoints"),
             failure_config=ray.train.FailureConfig(max_failures=job.train.max_failures),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
@@ -179,19 +179,21 @@ def _read_state(checkpoint: ray.train.Checkpoint) -> FitState:
         return FitState(facts["epoch"], safetensors.torch.load_file(Path(folder) / _STATE), facts["facts"])
 
 
-def _saved(job: TrainJob, encoding: Encoding, validation: list[SceneShard], state: FitState) -> TrainedModel:
+def _saved(job: TrainJob, encoding: Encoding, shards: Mapping[str, list[SceneShard]], state: FitState) -> TrainedModel:
     kind = torch.float16 if job.train.weights == "fp16" else torch.float32
     stored = {name: t.to(kind) if t.is_floating_point() else t for name, t in weights_of(state).items()}
     network = network_of(job.model, job.config)
     # judged as stored: rounded to 16 bits
     network.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in stored.items()})
-    chosen = choose_cut(network.eval(), encoding, SceneStream(tuple(validation), 64).in_order(), job.threshold)
+    chosen = choose_cut(
+        network.eval(), encoding, SceneStream(tuple(shards["validation"]), 64).in_order(), job.threshold
+    )
     bundle = Bundle(
         model=job.model,
         config=asdict(network.config),  # type: ignore[call-overload]
         encoding=asdict(encoding),
         cut=chosen.cut,
-        lineage=lineage_of(job, state, chosen.metrics),
+        lineage=lineage_of(job, state, shards, chosen.metrics),
         tensors={name: t.numpy() for name, t in stored.items()},
     )
     url = join(job.out_url, job.run_id, "bundles", job.model)

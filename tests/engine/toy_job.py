@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from carbonray.catalogue import Job, run_job
 
+from carbonray import catalogue
+from carbonray.catalogue import Job, run_job
 from carbonray.contract import Batch, Encoded, Unit
 from carbonray.engine.run import Run
 from carbonray.io import ledger, objectstore
-from carbonray import catalogue
 from carbonray.settings import Settings, load
 from tests.engine.toy import encode, toy_pass
 
@@ -73,7 +73,14 @@ class EncodeAndStop:
 
 
 def run_toy(
-    folder: Path, out: str, run_id: str, *, backend: str = "memory", seconds: float = 0.0, stop_at: str = "", inputs: str = ""
+    folder: Path,
+    out: str,
+    run_id: str,
+    *,
+    backend: str = "memory",
+    seconds: float = 0.0,
+    stop_at: str = "",
+    inputs: str = "",
 ) -> dict[str, Any]:
     """Runs the toy from plan to publication, the way every job is run."""
 
@@ -119,11 +126,12 @@ def kill_when(driver: "subprocess.Popen[bytes]", folder: Path, ready: Callable[[
     while not ready():
         assert driver.poll() is None, f"ended before it was killed:\n{(folder / 'driver.log').read_text()[-3000:]}"
         assert time.monotonic() < deadline, f"never came so far:\n{(folder / 'driver.log').read_text()[-3000:]}"
-        time.sleep(0.01)
+        time.sleep(0.02)
     started = psutil.Process(driver.pid).children(recursive=True)
     os.killpg(driver.pid, signal.SIGKILL)
     assert driver.wait(30) == -signal.SIGKILL
     _, alive = psutil.wait_procs(started, timeout=30)
+    alive = [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]  # dead, and nobody's child
     assert not alive, f"Ray's processes outlive their driver: {alive}"
 
 

@@ -5,7 +5,6 @@ divergence takes the wind of every pixel. Emissions are kg s-1 of NOx as NO2; a 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ def fluxes(pixels: Mapping[str, NDArray[Any]], target: Target, wind_factor: floa
     field, u, v = (_window(pixels, name, target) for name in ("no2_umol_m2", "wind_u_m_s", "wind_v_m_s"))
     near = np.unravel_index(np.argmin(np.where(np.isnan(u), np.inf, _distance_px(u.shape))), u.shape)
     x, y = _plane_m(target)
-    wind = (wind_factor * float(u[near]), wind_factor * float(v[near]))
+    wind = (wind_factor * float(u[near]) + 0.0, wind_factor * float(v[near]) + 0.0)  # no negative zero
     view = PlumeView(field, x, y, *wind, LIFETIME_S, 0.0, 0.0, NOX_OVER_NO2)
     emission = divergence_map(field, wind_factor * u, wind_factor * v, view.pixel_m(), LIFETIME_S, NOX_OVER_NO2)
     methods = _of_view(view) | {
@@ -58,15 +57,6 @@ def _of_view(view: PlumeView) -> dict[str, Estimate]:
         fit_gaussian_plume(view, rules, FitRules()),
     )
     return dict(zip(METHODS, answers, strict=True))
-
-
-def without_decay(pixels: Mapping[str, NDArray[Any]], target: Target) -> float:
-    """The slab sums' emission if nothing decayed, to show what the lifetime adds."""
-    field, u, v = (_window(pixels, name, target) for name in ("no2_umol_m2", "wind_u_m_s", "wind_v_m_s"))
-    x, y = _plane_m(target)
-    near = np.unravel_index(np.argmin(np.where(np.isnan(u), np.inf, _distance_px(u.shape))), u.shape)
-    view = PlumeView(field, x, y, float(u[near]), float(v[near]), LIFETIME_S, 0.0, 0.0, NOX_OVER_NO2)
-    return round(csf_slab(replace(view, lifetime_s=np.inf), PlumeRules()).q_kg_s, 3)
 
 
 def _told(found: Estimate) -> dict[str, Any]:

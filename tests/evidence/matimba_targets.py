@@ -109,7 +109,8 @@ def strength_at(target: Target, pixels: Mapping[str, NDArray[Any]], name: str) -
 def known_plants(csv: str) -> pd.DataFrame:
     """Plants of the Global Power Plant Database that burn what makes NO2: name, lat, lon, capacity_mw, fuel."""
     table = pd.read_csv(csv)
-    burning = table[table["fuel1"].isin(ReferenceRules().fuels)]
+    placed = table.dropna(subset=["latitude", "longitude"])
+    burning = placed[placed["fuel1"].isin(ReferenceRules().fuels)]
     names = {"name": "name", "latitude": "lat", "longitude": "lon", "capacity_mw": "capacity_mw", "fuel1": "fuel"}
     return burning[list(names)].rename(columns=names).reset_index(drop=True)
 

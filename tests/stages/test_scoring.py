@@ -1,7 +1,6 @@
 """Methods on held-out scenes: a perfect map, the trivial ones, the wind controls, and counts that add up."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +35,11 @@ def held_out() -> HeldOut:
 def unet(tmp_path_factory: pytest.TempPathFactory) -> Network:
     url = untrained_bundle(f"file://{tmp_path_factory.mktemp('bundles')}/unet")
     return Network("unet", url, bundle_sha256(url), reads_wind=True)
+
+
+@pytest.fixture(scope="module")
+def peers(held_out: HeldOut) -> dict[str, Answer]:
+    return {answer.name: answer for answer in Methods((), RULES, CHOICE, SCORING.thetas).peers(held_out)}
 
 
 def of_score(name: str, score: np.ndarray) -> Answer:
@@ -79,34 +83,36 @@ def test_the_perfect_map_scores_one(held_out: HeldOut) -> None:
     np.testing.assert_allclose(sources["q_found_kg_s"][alone], sources["q_kg_s"][alone], rtol=1e-6)
 
 
-def test_the_all_positive_map_recalls_everything_and_the_zero_map_nothing(held_out: HeldOut) -> None:
+def test_the_all_positive_map_recalls_everything_and_the_zero_map_nothing(
+    held_out: HeldOut, peers: dict[str, Answer]
+) -> None:
     targets = paint_targets(held_out.scenes, Q_MAX)
-    answers = {answer.name: answer for answer in Methods((), RULES, CHOICE, SCORING.thetas).peers(held_out)}
-    assert tuple(answers) == PEERS
-    everything, _ = judge(answers["all positive"], held_out, targets, SCORING)
+    assert tuple(peers) == PEERS
+    everything, _ = judge(peers["all positive"], held_out, targets, SCORING)
     assert ratio(everything, "tp", "tp", "fn") == 1.0
     assert ratio(everything, "tp", "tp", "fp") < 0.03
-    nothing, sources = judge(answers["zero"], held_out, targets, SCORING)
+    nothing, sources = judge(peers["zero"], held_out, targets, SCORING)
     assert nothing["tp"].sum() == nothing["fp"].sum() == nothing["n_blobs"].sum() == 0
     assert not sources["detected"].any()
     assert (sources["q_found_kg_s"] == 0.0).all()  # the trivial estimate has a bias, and it is reported
 
 
-def test_a_method_without_emissions_reports_none(held_out: HeldOut) -> None:
+def test_a_method_without_emissions_reports_none(held_out: HeldOut, peers: dict[str, Answer]) -> None:
     targets = paint_targets(held_out.scenes, Q_MAX)
-    for answer in Methods((), RULES, CHOICE, SCORING.thetas).peers(held_out):
+    for answer in peers.values():
         _, sources = judge(answer, held_out, targets, SCORING)
         quantifies = answer.name in ("zero", "divergence", "oracle")
         assert np.isfinite(sources["q_found_kg_s"]).all() == quantifies, answer.name
 
 
-def test_the_oracle_is_a_ceiling_on_both_generators(held_out: HeldOut) -> None:
+def test_the_oracle_is_a_ceiling_on_both_generators(held_out: HeldOut, peers: dict[str, Answer]) -> None:
     shifted = SOURCE.draw("g2", START, START + 10)
     assert held_out.unit_plumes is None
-    for scenes in (held_out, shifted):
+    asked = Methods((), RULES, CHOICE, SCORING.thetas)
+    for scenes, answers in ((held_out, peers.values()), (shifted, asked.peers(shifted))):
         targets = paint_targets(scenes.scenes, Q_MAX)
         f1 = {}
-        for answer in Methods((), RULES, CHOICE, SCORING.thetas).peers(scenes):
+        for answer in answers:
             rows, _ = judge(answer, scenes, targets, SCORING)
             f1[answer.name] = ratio(rows, "tp", "tp", "fp", "tp", "fn") * 2.0
         assert f1["oracle"] > 1.3 * max(value for name, value in f1.items() if name != "oracle")
@@ -159,7 +165,7 @@ def pairs_at_theta(scenes: Batch, cuts: Batch) -> Iterator[tuple[tuple[int, ...]
             yield counted, tuple(int(cuts[name][curve].sum()) for name in ("tp", "fp", "fn"))
 
 
-def test_validation_scenes_choose_the_cut_of_best_f1(held_out: HeldOut) -> None:
+def test_validation_scenes_choose_the_cut_of_best_f1() -> None:
     unit = Unit("validate", "id", "validation", {"start": START, "stop": START + 20}, (), ())
     reading = ChoosePeers(SOURCE, RULES, SCORING, "evaluation")(unit)
     chosen = reading.facts["choice"]
