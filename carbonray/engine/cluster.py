@@ -31,6 +31,8 @@ def connect(rules: LocalRules) -> None:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(**options)
     else:
+        # Ray's own workers would otherwise run at nice 15 and starve beside anything else on the machine
+        os.environ.setdefault("RAY_worker_niceness", "0")
         ray.init(
             address="local",
             num_cpus=rules.num_cpus or None,

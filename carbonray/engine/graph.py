@@ -153,7 +153,7 @@ def _in_pool(dataset: ray.data.Dataset, pool: Pool) -> ray.data.Dataset:
         batch_size=1,
         batch_format="pyarrow",
         zero_copy_batch=True,
-        compute=ray.data.ActorPoolStrategy(size=pool.actors),
+        compute=ray.data.ActorPoolStrategy(size=pool.actors, max_concurrent_calls_per_actor=pool.units_at_once),
         num_cpus=pool.num_cpus,
         num_gpus=pool.num_gpus,
     )

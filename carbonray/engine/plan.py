@@ -30,12 +30,14 @@ class Pool:
         actors: number of actors, constant while the pass runs.
         num_cpus: CPUs an actor holds.
         num_gpus: GPUs an actor holds.
+        units_at_once: units in work in one actor, each in a thread of its own, for stages that guard what they share.
     """
 
     make: Callable[[], Stage]
     actors: int = 1
     num_cpus: float = 1.0
     num_gpus: float = 0.0
+    units_at_once: int = 1
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,8 @@ def detect_pass(units: tuple[Unit, ...], settings: Settings, bundle: Pinned) -> 
     wind = index_wind(expanded(settings.inputs.weather))
     reader = ReadOrbit(rules.pixels, rules.gridding, wind, rules.wind)
     make = partial(DetectPlumes, bundle.url, bundle.sha256, rules.tiles, rules.detect)
-    pool = Pool(make, engine.model_actors, engine.model_cpus, engine.model_gpus)
+    # two units an actor: while one is in the network, the other is tiled or blended
+    pool = Pool(make, engine.model_actors, engine.model_cpus, engine.model_gpus, units_at_once=2)
     encoder = EncodeDetections(rules.store.shard_px, bundle.cut)
     return Pass("detect", units, reader, encoder, (pool,))
 

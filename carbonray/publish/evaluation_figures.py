@@ -48,7 +48,7 @@ def _by_generator(rows: Sequence[Row], methods: Sequence[str], draw: Any) -> byt
             draw(axes, [row for row in own if row["method"] == method], method, f"C{number}")
         axes.set_title(f"{own[0]['data_tier']} ({generator.upper()})", fontsize=10)
         axes.grid(alpha=0.3)
-    figure.axes[0].legend(fontsize=7)
+    _name_methods(figure)
     return _png(figure)
 
 
@@ -91,8 +91,16 @@ def _f1_by_stratum(rows: Sequence[Row], methods: Sequence[str]) -> bytes:
         axes.set_title(f"{own[0]['data_tier']} ({generator.upper()}): F1 by {of}", fontsize=9)
         axes.set_ylim(0.0, 1.0)
         axes.grid(alpha=0.3)
-    figure.axes[0].legend(fontsize=6)
+    _name_methods(figure)
     return _png(figure)
+
+
+def _name_methods(figure: Figure) -> None:
+    """One legend for all panels, below them, where it covers nothing."""
+    named = {
+        name: handle for axes in figure.axes for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=5, fontsize=8)
 
 
 def _png(figure: Figure) -> bytes:

@@ -50,12 +50,12 @@ def summary_text(scores: pa.Table, theta: float) -> str:
         lines.append(
             f"{generator.upper()}, {own[0]['data_tier']}, {own[0]['n_scenes']} scenes, theta {theta:g}, own cuts"
         )
-        lines.append(f"{'':24}{'RA':>7}{'prec.':>7}{'IoU':>7}{'F1':>7}{'km':>7}{'bias':>8}")
+        lines.append(f"{'':26}{'RA':>7}{'prec.':>7}{'IoU':>7}{'F1':>7}{'km':>7}{'bias':>8}")
         for row in own:
             figures = (row["ra"], row["precision"], row["iou"], row["f1"])
             cells = "".join(f"{_number(value):>7}" for value in figures)
             km, bias = _number(row["error_km_median"], 1), _number(row["bias_kg_s"])
-            lines.append(f"{row['method'][:24]:24}{cells}{km:>7}{bias:>8}{' *' if row['flag'] else ''}")
+            lines.append(f"{row['method'][:26]:26}{cells}{km:>7}{bias:>8}{' *' if row['flag'] else ''}")
     return "\n".join(lines)
 
 
@@ -110,7 +110,8 @@ def _difference_table(differences: Sequence[Row]) -> str:
         for row in differences
     ]  # fmt: skip
     heads = ("tier", "F1", "difference, SYNTHETIC", "5 %", "95 %", "interval excludes 0")
-    return f"## SYNTHETIC: differences of F1 on the same scenes, at own cuts, targets above the least theta\n\n{_table(heads, lines)}"
+    title = "## SYNTHETIC: differences of F1 on the same scenes, at own cuts, targets above the least theta"
+    return f"{title}\n\n{_table(heads, lines)}"
 
 
 def _strength_table(rows: Sequence[Row]) -> str:

@@ -3,6 +3,7 @@
 Sources: SCIENCE 3.6 (50 % overlap, 75 % rule, normalised convolution, Hann blend). Rows are lattice pixels.
 """
 
+import threading
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,6 +46,7 @@ class DetectPlumes:
         bundle = open_bundle(bundle_url, bundle_sha256)
         self._detector = PlumeDetector(bundle.model, bundle.config, bundle.encoding, bundle.tensors)
         self._tiles, self._detect = tiles, detect
+        self._turn = threading.Lock()  # one unit at a time in the network, whose process counts as one CPU
 
     def __call__(self, batch: Batch) -> Batch:
         """Field pixels of one orbit in, judged pixels out; those that no complete tile sees are left out."""
@@ -67,4 +69,6 @@ class DetectPlumes:
         factor = np.float32(self._detect.wind_factor)
         fields = (no2, observed[..., 0].astype(np.float32), factor * u, factor * v)
         padding = [(0, self._detect.batch_tiles - len(index)), (0, 0), (0, 0)]
-        return self._detector(*(np.pad(field, padding) for field in fields))[: len(index)]
+        padded = [np.pad(field, padding) for field in fields]
+        with self._turn:
+            return self._detector(*padded)[: len(index)]

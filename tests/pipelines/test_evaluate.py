@@ -16,6 +16,7 @@ from carbonray.io.model_store import bundle_sha256, packaged_bundle_url
 from carbonray.pipelines import evaluate
 from carbonray.science.no2.scenes import generator_sha256
 from carbonray.stages.score_tables import better_on_shift, class_names, count_names
+from tests.evidence import evaluation
 from tests.untrained import untrained_bundle
 
 EVIDENCE = Path(__file__).resolve().parents[2] / "docs" / "evidence" / "no2-evaluation"
@@ -60,8 +61,8 @@ def test_every_method_meets_the_same_scenes(run: tuple[Path, tree.Settings, dict
     recalls = {row["method"]: row["ra"] for row in everyone if (row["generator"], row["theta"]) == ("g1", 0.05)}
     assert (recalls["all positive"], recalls["zero"]) == (1.0, 0.0)
     assert facts["status"] == "complete"
-    read = facts["rows"]["read"]
-    assert read == facts["rows"]["kept"] + facts["rows"]["rejected: incomplete tile"]
+    assert facts["rows"]["read"] == 10 + 5 + 8
+    assert facts["rows"]["kept"] + facts["rows"]["rejected: incomplete tile"] == 10 + 5 + 8
 
 
 def test_what_is_frozen_stands_in_the_run_and_on_the_page(run: tuple[Path, tree.Settings, dict[str, Any]]) -> None:
@@ -149,6 +150,19 @@ def test_a_finished_evaluation_does_nothing_again(run: tuple[Path, tree.Settings
     assert "SYNTHETIC-T2" in again["summary"]["scores"]
 
 
+def test_a_kept_evaluation_says_how_it_was_made(
+    run: tuple[Path, tree.Settings, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, settings, facts = run
+    monkeypatch.setattr(evaluation, "better_on_shift", lambda *_: "unet")
+    evaluation.write(folder, tmp_path)
+    page = (tmp_path / "README.md").read_text()
+    assert "--set evaluation.held_out.g2_scenes=5" in page
+    assert facts["frozen"]["test_set_sha256"] in page
+    assert settings.evaluation.bundles[0] in page
+    assert (tmp_path / "scores.parquet").read_bytes() == (folder / "evaluation" / "scores.parquet").read_bytes()
+
+
 def test_test_scenes_never_meet_training_scenes() -> None:
     settings = tree.load([], ["evaluation.held_out.first_scene=209000"])
     with pytest.raises(SettingsError, match="training or validation"):
@@ -172,7 +186,7 @@ def test_classes_are_named_by_what_they_hold() -> None:
 def test_the_shipped_default_is_the_better_one_on_the_shift_tier() -> None:
     """`hotspots.model` is whichever shipped bundle the committed evaluation finds better on G2."""
     if not (EVIDENCE / "scores.parquet").is_file():
-        pytest.skip("no evaluation is committed: python -m jobs.evaluate --out out --run-id evaluation")
+        pytest.skip("no evaluation is kept: see tests/evidence/evaluation.py")
     scores, settings = pq.read_table(EVIDENCE / "scores.parquet"), tree.load()
     shipped = settings.evaluation.bundles
     judged = {row["method"]: row["bundle_sha256"] for row in scores.to_pylist()}

@@ -4,6 +4,7 @@ Source: issue 2, "Shown by" 2. Only what is required is asserted; what the contr
 and in docs/evidence/no2-matimba.
 """
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from carbonray.catalogue import run_job
 from carbonray.errors import ContractError
 from carbonray.io import objectstore
-from carbonray.io.model_store import packaged_bundle_url
+from carbonray.io.model_store import bundle_sha256, packaged_bundle_url
 from carbonray.settings import load
+from tests.conftest import ROOT
 from tests.evidence.matimba_runs import GRANULE, WEATHER, Detected, detect
 from tests.evidence.matimba_targets import TARGETS, nearest, regions, strength_at
 
@@ -60,6 +62,16 @@ def test_the_table_holds_the_regions_that_were_detected(detected):
     table = zip(detected.table["peak_lat"], detected.table["peak_lon"], strict=True)
     assert {(round(lat, 3), round(lon, 3)) for lat, lon in table} == peaks
     assert set(detected.table["n_valid_days"]) == {1}
+
+
+def test_the_evidence_is_of_the_bundle_that_ships(bundle_url, detected):
+    results = json.loads((ROOT / "docs/evidence/no2-matimba/results.json").read_text())
+    again = "run `python -m tests.evidence.matimba` again: its evidence is of another bundle or code"
+    assert results["bundles"][load().hotspots.model]["sha256"] == bundle_sha256(bundle_url), again
+    told = results["runs"][0]
+    some = detections(detected)
+    assert (told["method"], told["wind"]) == (load().hotspots.model, "ERA5")
+    assert (told["regions"], told["pixels"]) == (len(some), sum(region.n_pixels for region in some)), again
 
 
 def test_reversed_wind_is_reported(shared_data, bundle_url, runs):

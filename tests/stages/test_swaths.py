@@ -41,6 +41,7 @@ def read(found: Swath, folder: Path, *files: str, pixels: PixelRules = RULES, wi
     return reader(Unit("detect", "id", "s", {}, (f"{folder}/s.zarr",), ("",)))
 
 
+FOUR_PIXELS = swath(2, 2)
 values = st.sampled_from([np.nan, -2e-5, 0.0, 1e-4, 0.0199, 0.0201, -0.03])
 qualities = st.sampled_from([0.0, 0.74, 0.75, 0.76, 1.0, np.nan])
 
@@ -48,8 +49,7 @@ qualities = st.sampled_from([0.0, 0.74, 0.75, 0.76, 1.0, np.nan])
 @given(st.lists(st.tuples(values, qualities), min_size=4, max_size=4))
 def test_a_pixel_is_good_or_rejected_by_exactly_one_rule(pairs):
     columns, quality = (np.array(side, np.float32).reshape(2, 2) for side in zip(*pairs, strict=True))
-    found = swath(2, 2, no2_mol_m2=columns)
-    rejected = pixel_rejections(dataclasses.replace(found, qa_value=quality), RULES)
+    rejected = pixel_rejections(dataclasses.replace(FOUR_PIXELS, no2_mol_m2=columns, qa_value=quality), RULES)
     times = np.sum(list(rejected.values()), axis=0)
     good = (np.abs(columns) <= RULES.max_abs_column_mol_m2) & (quality > np.float32(0.75))
     np.testing.assert_array_equal(times, np.where(good, 0, 1))
@@ -93,7 +93,7 @@ def test_a_column_that_grows_along_the_track_is_laid_where_it_was(tmp_path):
 
 
 @pytest.mark.parametrize("lon", [-179.0, -90.0, 0.0, 100.0, 179.0])
-@pytest.mark.parametrize("hour", [0, 11, 23])
+@pytest.mark.parametrize("hour", [1, 10, 22])
 def test_a_day_is_the_local_solar_date(tmp_path, lon, hour):
     found = swath()
     shift = lon - found.lon.mean()

@@ -44,6 +44,7 @@ def job(folder: Path) -> TrainJob:
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # two starts of Ray Train, beside other tests
 def test_a_fit_that_died_goes_on_under_its_run_id_and_equals_the_fit_in_one_process(tmp_path: Path) -> None:
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     killer = threading.Thread(target=_kill_after_first_epoch, args=(tmp_path,))

@@ -146,9 +146,9 @@ def count_by_class(strength: ArrayLike, hit: Bools, edges: tuple[float, ...]) ->
     known = ~np.isnan(values)
     classes = np.where(known, np.searchsorted(edges, values, side="right"), len(edges) + 1)
     names = [
-        f"< {edges[0]:g}",
-        *(f"{low:g}-{high:g}" for low, high in pairwise(edges)),
-        f">= {edges[-1]:g}",
+        f"< {edges[0]:.4g}",
+        *(f"{low:.4g}-{high:.4g}" for low, high in pairwise(edges)),
+        f">= {edges[-1]:.4g}",
         "unknown",
     ]
     counts = [ClassCount(name, int((classes == i).sum()), int(hit[classes == i].sum())) for i, name in enumerate(names)]

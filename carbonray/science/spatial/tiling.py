@@ -57,15 +57,18 @@ def tile_origins(
     if not len(row):
         return np.zeros((0, 2), np.int32)
     first = max(0, int(row[0]) - rules.tile_px + 1)
-    covered = np.zeros((int(row[-1]) - first + rules.tile_px, _COLUMNS), np.bool_)
-    covered[np.asarray(row, np.int64) - first, col] = coverage > 0
-    complete = _complete(np.asarray(row, np.int64) - first, col, coverage, first, rules)
+    west, ring = _ring(col, rules.tile_px)
+    y, x = np.asarray(row, np.int64) - first, (np.asarray(col, np.int64) - west) % _COLUMNS
+    covered = np.zeros((int(y[-1]) + rules.tile_px, ring), np.bool_)
+    covered[y, x] = coverage > 0
+    complete = _complete(y, x, coverage, first, ring, rules)
     chosen = {(r, c) for r in _bands(row, first, rules) for c in _band_columns(complete, covered, r, rules)}
     unseen = covered & _under(complete, rules.tile_px)
     for r, c in chosen:
-        unseen[_box(r, c, rules.tile_px)] = False
+        unseen[_box(r, c, rules.tile_px, ring)] = False
     chosen.update(_stragglers(unseen, covered, complete, rules))
-    return np.array(sorted(chosen), np.int32).reshape(-1, 2) + np.array([first, 0], np.int32)
+    origins = sorted((first + r, (west + c) % _COLUMNS) for r, c in chosen)
+    return np.array(origins, np.int32).reshape(-1, 2)
 
 
 def covered_share(
@@ -151,25 +154,36 @@ def _kernel(sigma: float, size: int) -> NDArray[np.float32]:
     return np.where(weight < 1e-12, 0.0, weight).astype(np.float32)
 
 
-def _complete(row: Ints, col: Ints, coverage: NDArray[np.floating], first: int, rules: TileRules) -> Mask:
-    """(y, 7200) whether the tile whose origin a pixel is, is complete; the last rows hold no origins.
+def _ring(col: Ints, tile: int) -> tuple[int, int]:
+    """First column and length of the shortest circle of columns on which tiles lie as they do on the lattice's own.
+
+    Of the widest gap between the columns that hold pixels, a tile's width is enough; a swath is a small part of 7200.
+    """
+    empty = np.ones(_COLUMNS, np.bool_)
+    empty[col] = False
+    start, gap = max(_circular_runs(empty), key=lambda run: run[1], default=(0, 0))
+    return ((start + gap) % _COLUMNS, _COLUMNS - gap + tile) if gap > tile else (0, _COLUMNS)
+
+
+def _complete(y: Ints, x: Ints, coverage: NDArray[np.floating], first: int, ring: int, rules: TileRules) -> Mask:
+    """(y, ring) whether the tile whose origin a pixel is, is complete; the last rows hold no origins.
 
     Areas are whole square metres, rounded down, so that sums are exact in any order and no rounding completes a tile.
     """
     tile = rules.tile_px
-    complete = np.zeros((int(row[-1]) + tile, _COLUMNS), np.bool_)
+    complete = np.zeros((int(y[-1]) + tile, ring), np.bool_)
     area = np.rint(1e6 * lattice_area_km2(first + np.arange(len(complete)))).astype(np.int64)
-    mass = np.floor(np.asarray(coverage, np.float64) * area[row]).astype(np.int64)
-    edges = np.searchsorted(row, np.arange(len(complete) + 1))
-    column = np.zeros(_COLUMNS, np.int64)
+    mass = np.floor(np.asarray(coverage, np.float64) * area[y]).astype(np.int64)
+    edges = np.searchsorted(y, np.arange(len(complete) + 1))
+    column = np.zeros(ring, np.int64)
     for r in range(min(len(complete), _ROWS - first)):
-        column[col[edges[r] : edges[r + 1]]] += mass[edges[r] : edges[r + 1]]
+        column[x[edges[r] : edges[r + 1]]] += mass[edges[r] : edges[r + 1]]
         origin = r - tile + 1
         if origin < 0:
             continue
         total = np.concatenate([[0], np.cumsum(np.concatenate([column, column[: tile - 1]]))])
         complete[origin] = total[tile:] - total[:-tile] > rules.min_covered * tile * area[origin : r + 1].sum()
-        column[col[edges[origin] : edges[origin + 1]]] -= mass[edges[origin] : edges[origin + 1]]
+        column[x[edges[origin] : edges[origin + 1]]] -= mass[edges[origin] : edges[origin + 1]]
     return complete
 
 
@@ -182,17 +196,17 @@ def _bands(row: Ints, first: int, rules: TileRules) -> list[int]:
 
 def _band_columns(complete: Mask, covered: Mask, origin_row: int, rules: TileRules) -> Iterator[int]:
     """Origin columns in one band: every circular run of complete origins, at the stride, ends flush."""
-    tile = rules.tile_px
+    tile, ring = rules.tile_px, covered.shape[1]
     occupied: Mask = np.any(covered[origin_row : origin_row + tile], axis=0)
     for start, length in _circular_runs(complete[origin_row]):
-        if length == _COLUMNS:
-            yield from range(0, _COLUMNS, rules.stride_px)
+        if length == ring:
+            yield from range(0, ring, rules.stride_px)
             return
-        held = np.flatnonzero(occupied[(start + np.arange(min(length + tile - 1, _COLUMNS))) % _COLUMNS])
+        held = np.flatnonzero(occupied[(start + np.arange(min(length + tile - 1, ring))) % ring])
         low, high = (int(np.clip(c, 0, length - 1)) for c in (held[0], held[-1] - tile + 1))
         low = min(low, high)
         for offset in (*range(low, high, rules.stride_px), high):
-            yield (start + offset) % _COLUMNS
+            yield (start + offset) % ring
 
 
 def _circular_runs(flags: Mask) -> list[tuple[int, int]]:
@@ -207,19 +221,19 @@ def _circular_runs(flags: Mask) -> list[tuple[int, int]]:
 
 def _stragglers(unseen: Mask, covered: Mask, complete: Mask, rules: TileRules) -> Iterator[tuple[int, int]]:
     """Complete tiles for pixels not seen yet: from north to south, that which sees most new pixels, then most."""
-    tile = rules.tile_px
+    tile, ring = rules.tile_px, covered.shape[1]
     for r, c in np.argwhere(unseen & _under(_worthwhile(unseen, complete, rules), tile)):
         if not unseen[r, c]:
             continue
         north, west = max(0, r - tile + 1), c - tile + 1
-        window = np.ix_(np.arange(north, r + tile), np.arange(west, c + tile) % _COLUMNS)
+        window = np.ix_(np.arange(north, r + tile), np.arange(west, c + tile) % ring)
         score = _window_sums(unseen[window], tile) * (tile * tile + 1) + _window_sums(covered[window], tile)
         score[~complete[window][: score.shape[0], : score.shape[1]]] = -1
         y, x = np.unravel_index(score.argmax(), score.shape)
         if score[y, x] < rules.min_new_px * (tile * tile + 1):
             continue
-        origin = (int(north + y), int((west + x) % _COLUMNS))
-        unseen[_box(*origin, tile)] = False
+        origin = (int(north + y), int((west + x) % ring))
+        unseen[_box(*origin, tile, ring)] = False
         yield origin
 
 
@@ -252,9 +266,9 @@ def _under(origins: Mask, tile: int) -> Mask:
     return under
 
 
-def _box(row: int, col: int, tile: int) -> tuple[NDArray[np.int64], ...]:
+def _box(row: int, col: int, tile: int, ring: int) -> tuple[NDArray[np.int64], ...]:
     """Index of one tile in an array of whole rows."""
-    return np.ix_(np.arange(row, row + tile), np.arange(col, col + tile) % _COLUMNS)
+    return np.ix_(np.arange(row, row + tile), np.arange(col, col + tile) % ring)
 
 
 def _require_sorted(row: Ints) -> None:
