@@ -153,7 +153,11 @@ def _in_pool(dataset: ray.data.Dataset, pool: Pool) -> ray.data.Dataset:
         batch_size=1,
         batch_format="pyarrow",
         zero_copy_batch=True,
-        compute=ray.data.ActorPoolStrategy(size=pool.actors, max_concurrent_calls_per_actor=pool.units_at_once),
+        compute=ray.data.ActorPoolStrategy(
+            size=pool.actors,
+            max_concurrent_calls_per_actor=pool.units_at_once,
+            enable_true_multi_threading=pool.units_at_once > 1,  # Ray Data otherwise locks the stage
+        ),
         num_cpus=pool.num_cpus,
         num_gpus=pool.num_gpus,
     )

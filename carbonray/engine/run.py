@@ -104,7 +104,7 @@ class Run:
         """Writes `run.json` with the facts so far."""
         self.facts["status"] = status
         self.facts["updated_unix_s"] = time.time()
-        text = json.dumps(self.facts, indent=1, sort_keys=True)
+        text = json.dumps(self.facts, indent=1)
         objectstore.put_bytes(objectstore.join(self.url, FILE), text.encode())
 
     def _adopt(self, pass_: Pass) -> None:

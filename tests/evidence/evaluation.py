@@ -74,8 +74,8 @@ The default bundle is the better one on G2: **{better_on_shift(scores, shipped, 
 
 - `table.md`: every score with its 90 % interval, at own cuts and at theta, by strength, wind, cloud, number of sources.
 - `scores.parquet`, `detection_curves.parquet`: the same as data.
-- `detection_curves.png` (it says nothing of false detections: a map that is positive everywhere finds every source; their
-  number a scene stands in `table.md`), `precision_recall.png`, `f1_by_stratum.png`.
+- `detection_curves.png` (it says nothing of false detections: a map that is positive everywhere finds every source;
+  their number a scene stands in `table.md`), `precision_recall.png`, `f1_by_stratum.png`.
 
 Made by
 

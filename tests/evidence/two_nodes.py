@@ -26,17 +26,16 @@ def main() -> None:
     cluster = Cluster(initialize_head=True, head_node_args=head)
     node = cluster.add_node(**NODE)
 
-    def replace_node() -> None:
+    ray.init(address=cluster.address, logging_level=logging.WARNING, log_to_driver=False)
+    named = [f"inputs.{name}={folder}/world/{path}" for name, path in DEMO_INPUTS.items()]
+    job = threading.Thread(target=run_job, args=("hotspots", load([str(DEMO)], named), folder, run_id))
+    try:
+        job.start()
         while len(ledger.committed_ids(f"{folder}/{run_id}", "detect")) < KILL_AFTER:
             time.sleep(0.05)
         cluster.remove_node(node, allow_graceful=False)
-        cluster.add_node(**NODE)
-
-    ray.init(address=cluster.address, logging_level=logging.WARNING, log_to_driver=False)
-    threading.Thread(target=replace_node, daemon=True).start()
-    named = [f"inputs.{name}={folder}/world/{path}" for name, path in DEMO_INPUTS.items()]
-    try:
-        run_job("hotspots", load([str(DEMO)], named), folder, run_id)
+        cluster.add_node(**NODE)  # sets a signal handler, which only the main thread may
+        job.join()
     finally:
         ray.shutdown()
         cluster.shutdown()
