@@ -1,6 +1,7 @@
 # carbonray: every target sets up what it needs and is safe to run twice.
 #   make demo     a small simulated Earth through the whole hotspot job, into out/
 #   make test     the tests            make check   ruff, mypy --strict, import contracts
+#   make test-slow   killed drivers and nodes, submitted jobs, Ray Train: minutes each
 #   make bench    peers side by side, into out/bench.json
 # PYTHON=... names another Python 3.11; PIP_EXTRA_INDEX_URL is pip's own variable (README: CPU wheels of PyTorch).
 
@@ -17,10 +18,10 @@ SINGLE_THREADED := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 SERVERS := ray or radosgw
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench clean
+.PHONY: help setup demo test test-slow check format bench clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -5
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
 
 setup: $(STAMP)
 
@@ -36,7 +37,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(SINGLE_THREADED) $(BIN)/python -m pytest -n $(WORKERS) -m "not ($(SERVERS))" $(PYTEST_ARGS)
-	$(SINGLE_THREADED) $(BIN)/python -m pytest -m "$(SERVERS)" $(PYTEST_ARGS)
+	$(SINGLE_THREADED) $(BIN)/python -m pytest -m "($(SERVERS)) and not slow" $(PYTEST_ARGS)
+
+test-slow: $(STAMP)
+	$(SINGLE_THREADED) $(BIN)/python -m pytest -m "($(SERVERS)) and slow" $(PYTEST_ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from carbonray.execution import EngineRules, WatchRules
 from carbonray.io import ledger, objectstore
 from tests.engine.toy import reads, toy_pass
 from tests.engine.toy_job import committed, kill_when, run_toy, start
+from tests.s3_servers import missing_binaries
 
 SERVERS = [
     pytest.param("s3_server", marks=pytest.mark.s3),
@@ -77,6 +78,7 @@ def test_bad_data_and_damage_are_told_on_s3_as_elsewhere(bucket: str, tmp_path: 
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("bucket", SERVERS[:1] if missing_binaries() else SERVERS[1:], indirect=True)  # the real one
 def test_ray_on_s3_is_killed_and_resumed(bucket: str, tmp_path: Path) -> None:
     """Ray's processes find the store by their environment; the driver dies in the middle and another one finishes."""
     ray_on_s3 = ("--backend", "ray", "--seconds", "0.2", "--inputs", f"{bucket}/inputs")
