@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psutil
 
@@ -95,8 +96,9 @@ def run_toy(
 
     engine = {"backend": backend, "read_cpus": 0.5, "local.num_cpus": 2, "local.object_store_mb": 100}
     settings = load([], [f"engine.{name}={value}" for name, value in engine.items()])
-    catalogue.JOBS["toy"] = Job("numbers, doubled", (), lambda settings, digest: (), run, publish)
-    return run_job("toy", settings, out, run_id)
+    job = Job("numbers, doubled", (), lambda settings, digest: (), run, publish)
+    with mock.patch.dict(catalogue.JOBS, toy=job):
+        return run_job("toy", settings, out, run_id)
 
 
 def stop_before(folder: Path, step: str) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-import ray
 import torch
 from ray.train import TrainingFailedError
 
@@ -45,8 +44,8 @@ def job(folder: Path) -> TrainJob:
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # two starts of Ray Train, beside other tests
+@pytest.mark.usefixtures("ray_local")
 def test_a_fit_that_died_goes_on_under_its_run_id_and_equals_the_fit_in_one_process(tmp_path: Path) -> None:
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     killer = threading.Thread(target=_kill_after_first_epoch, args=(tmp_path,))
     killer.start()
     try:
@@ -54,7 +53,6 @@ def test_a_fit_that_died_goes_on_under_its_run_id_and_equals_the_fit_in_one_proc
             train_model(job(tmp_path))
         trained = train_model(job(tmp_path))
     finally:
-        ray.shutdown()
         killer.join()
     bundle = open_bundle(trained.url, trained.sha256)
     assert (bundle.lineage.epochs, bundle.lineage.seed) == (4, 0) and 0 < bundle.lineage.scenes < 72
