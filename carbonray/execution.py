@@ -74,13 +74,13 @@ class EngineRules:
 
 @dataclass(frozen=True)
 class Rates:
-    """Measured rates a plan is priced with; see docs/numbers.md for the command that measures them.
+    """What a plan is priced with: seconds by step over input bytes in `run.json` of `make demo`, on one core each.
 
     Attributes:
-        read_s_per_mb: seconds of one reader a megabyte of input.
-        model_s_per_mb: seconds of one model process a megabyte of input.
-        cpu_usd_per_h: price of a CPU core and hour.
-        gpu_usd_per_h: price of a GPU and hour.
+        read_s_per_mb: seconds of one reader a megabyte of granule.
+        model_s_per_mb: seconds of one model process a megabyte of granule.
+        cpu_usd_per_h: price of a CPU core and hour (inferred: a cloud's list price).
+        gpu_usd_per_h: price of a GPU and hour (inferred: a cloud's list price).
     """
 
     read_s_per_mb: float
