@@ -132,24 +132,6 @@ def require(batch: Mapping[str, NDArray[Any]], needs: Iterable[str], *, stage: s
         )
 
 
-def append(batch: Batch, columns: Mapping[str, NDArray[Any]], *, stage: str) -> Batch:
-    """The batch with more columns, its rows and their order kept.
-
-    Raises:
-        ContractError: a column exists already, or its length is not the batch's.
-    """
-    rows = len(next(iter(batch.values()))) if batch else None
-    for name, column in columns.items():
-        if name in batch or (rows is not None and len(column) != rows):
-            raise ContractError(
-                f"column {name!r} cannot be appended",
-                where=stage,
-                expected=f"a new name and {rows} rows, got {len(column)}",
-                remedy="A map stage adds columns and keeps rows; declare an expand or reduce stage otherwise.",
-            )
-    return {**batch, **columns}
-
-
 def to_table(batch: Mapping[str, NDArray[Any]], schema: pa.Schema, *, stage: str) -> pa.Table:
     """The batch as an Arrow table of exactly the declared schema, columns in its order.
 

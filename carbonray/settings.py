@@ -106,7 +106,6 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    demo: bool
     model: str
     inputs: Inputs
     engine: EngineRules

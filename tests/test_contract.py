@@ -1,10 +1,10 @@
-"""What every stage agrees on: columns asked for, appended and declared."""
+"""What every stage agrees on: columns asked for and declared."""
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from carbonray.contract import Unit, append, encode_object_rows, object_rows, require, to_batch, to_table
+from carbonray.contract import Unit, encode_object_rows, object_rows, require, to_batch, to_table
 from carbonray.errors import ContractError, DataError, SettingsError, revived
 
 SCHEMA = pa.schema([("row", pa.int16()), ("name", pa.string()), ("value", pa.float32())])
@@ -23,14 +23,6 @@ def test_a_missing_column_is_named_with_what_is_there() -> None:
 def test_columns_of_different_length_are_refused() -> None:
     with pytest.raises(ContractError, match="differ in length"):
         require({"row": np.zeros(2), "value": np.zeros(3)}, ["row"], stage="Toy")
-
-
-def test_append_keeps_rows_and_refuses_a_taken_name_or_another_length() -> None:
-    more = append(BATCH, {"twice": 2 * BATCH["value"]}, stage="Toy")
-    assert list(more) == ["row", "name", "value", "twice"] and more["row"] is BATCH["row"]
-    for wrong in ({"value": np.zeros(3)}, {"short": np.zeros(2)}):
-        with pytest.raises(ContractError, match="cannot be appended"):
-            append(BATCH, wrong, stage="Toy")
 
 
 def test_a_table_has_exactly_the_declared_columns_and_comes_back() -> None:

@@ -132,4 +132,4 @@ def test_overrides_of_repeat_the_settings() -> None:
 
 def test_the_demo_overlay_fits_the_tree() -> None:
     settings = load([str(DEMO)])
-    assert settings.demo and settings.engine.model_gpus == 0 and settings.engine.local.num_cpus == 2
+    assert settings.engine.model_gpus == 0 and settings.engine.local.num_cpus == 2

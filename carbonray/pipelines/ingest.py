@@ -6,9 +6,8 @@ from carbonray.contract import Reading, Unit, encode_object_rows, object_rows
 from carbonray.engine.plan import Pass, plan_unit
 from carbonray.engine.run import Run
 from carbonray.errors import SettingsError
-from carbonray.io import objectstore
 from carbonray.io.tropomi import encode_swath, read_granule
-from carbonray.pipelines.hotspots import granule_key
+from carbonray.pipelines.hotspots import expanded, granule_key
 from carbonray.settings import Settings
 
 SUMMARY = "TROPOMI L2 NO2 granules into sharded swath stores"
@@ -35,7 +34,7 @@ def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
     Raises:
         SettingsError: no granules are given.
     """
-    granules = [url for pattern in settings.inputs.tropomi for url in objectstore.expand(pattern)]
+    granules = expanded(settings.inputs.tropomi)
     if not granules:
         raise SettingsError(
             "no granules are given",
