@@ -6,15 +6,12 @@ lattice southward from 90 N, `col` eastward from 180 W.
 
 import pyarrow as pa
 
-
-def _field(name: str, kind: pa.DataType, units: str, meaning: str, *, nullable: bool = False) -> pa.Field:
-    return pa.field(name, kind, nullable=nullable, metadata={"units": units, "long_name": meaning})
-
+from carbonray.vocab.columns import DATA_TIER as _TIER
+from carbonray.vocab.columns import column as _field
 
 _ROW = _field("row", pa.int16(), "1", "lattice row, 0 at 90 N, southward")
 _COL = _field("col", pa.int16(), "1", "lattice column, 0 at 180 W, eastward")
 _DAY = _field("day", pa.int32(), "days since 1970-01-01", "local solar date of the pixel")
-_TIER = _field("data_tier", pa.string(), "1", "REAL, SYNTHETIC-T0, SYNTHETIC-T1 or SYNTHETIC-T2")
 
 # the plan of a pass: one row a work unit, made before any pixel is read
 PLAN = pa.schema(
