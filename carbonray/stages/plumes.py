@@ -53,22 +53,30 @@ class DetectPlumes:
         require(batch, self.needs, stage=type(self).__name__)
         origins = tiling.tile_origins(batch["row"], batch["col"], batch["coverage"], self._tiles)
         index = tiling.tile_index(batch["row"], batch["col"], origins, self._tiles.tile_px)
-        values = np.stack([batch[name] for name in _CHANNELS], axis=1)
+        channels = tiling.planes([batch[name] for name in _CHANNELS])
         size = self._detect.batch_tiles
-        answers = [self._relative_emission(values, index[at : at + size]) for at in range(0, len(index), size)]
-        rel = tiling.blend(np.concatenate([np.zeros((0, *index.shape[1:]), np.float32), *answers]), index, len(values))
+        answers = np.empty(index.shape, np.float32)
+        for at in range(0, len(index), size):
+            answers[at : at + size] = self._relative_emission(channels, index[at : at + size])
+        rel = tiling.blend(answers, index, len(batch["row"]))
         seen = np.isfinite(rel)
         kept = ("row", "col", "day", "coverage", "no2_umol_m2")
         return {name: batch[name][seen] for name in kept} | {"rel_emission": rel[seen].astype(np.float32)}
 
-    def _relative_emission(self, values: NDArray[np.float32], index: NDArray[np.int32]) -> NDArray[np.float32]:
+    def _relative_emission(self, channels: NDArray[np.float32], index: NDArray[np.int32]) -> NDArray[np.float32]:
         """(t, y, x) answers to at most one full batch of tiles; its padding is cut off again."""
-        cut = tiling.cut_tiles(values, index)
+        cut = tiling.cut_tiles(channels, index)
         observed = np.isfinite(cut)
-        no2, u, v = (tiling.fill_gaps(cut[..., k], observed[..., k], self._tiles) for k in range(len(_CHANNELS)))
+        no2, u, v = self._filled(cut, observed)
         factor = np.float32(self._detect.wind_factor)
-        fields = (no2, observed[..., 0].astype(np.float32), factor * u, factor * v)
+        fields = (no2, observed[0].astype(np.float32), factor * u, factor * v)
         padding = [(0, self._detect.batch_tiles - len(index)), (0, 0), (0, 0)]
         padded = [np.pad(field, padding) for field in fields]
         with self._turn:
             return self._detector(*padded)[: len(index)]
+
+    def _filled(self, cut: NDArray[np.float32], observed: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """(k, t, y, x) channels without gaps; those of one mask, the rule inside the weather's extent, in one go."""
+        if (observed == observed[0]).all():
+            return tiling.fill_gaps(cut, observed[0], self._tiles)
+        return np.stack([tiling.fill_gaps(*channel, self._tiles) for channel in zip(cut, observed, strict=True)])

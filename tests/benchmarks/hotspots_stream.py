@@ -36,11 +36,9 @@ from carbonray.science.spatial import tiling
 from carbonray.settings import Settings, load
 from carbonray.stages import swaths
 
-REGION = "[100.0, 24.0, 120.0, 44.0]"  # 400 x 400 pixels: about 130 tiles a granule
-GRANULES, UNITS, REPEATS = 3, 24, 3  # different granules; units they are repeated to; runs of each kind
-BATCH_TILES = 16  # half a batch of padding a unit is lost, whatever its size
+REGION = "[100.0, -50.0, 120.0, 44.0]"  # half an orbit of the product, as a unit of a year's run is
+GRANULES, UNITS, REPEATS = 2, 10, 3  # different granules; units they are repeated to; runs of each kind
 WARM_UNITS = 2  # as many as an actor works on at once; the clock starts when they are done
-NICENESS = 15  # what Ray gives its workers: below the driver and all else
 GOAL = 0.85
 Row = dict[str, Any]
 
@@ -76,7 +74,7 @@ def prepare(folder: Path) -> Prepared:
     world = ["engine.backend=memory", *days]
     run_job("world", load([], world), str(folder), "world")
     inputs = [f"inputs.tropomi={folder}/world/granules/*.nc", f"inputs.weather={folder}/world/weather/*.nc"]
-    settings = load([], ["engine.backend=memory", f"hotspots.detect.batch_tiles={BATCH_TILES}", *inputs])
+    settings = load([], ["engine.backend=memory", *inputs])
     run_job("ingest", settings, str(folder), "ingest")
     stores = tuple(sorted(str(path) for path in (folder / "ingest" / "swaths").glob("*.zarr")))
     units, bundle = hotspots.plan(settings, "bench"), hotspots.bundle_of(settings)
@@ -123,9 +121,9 @@ def streamed(prepared: Prepared, pass_: Pass, urls: tuple[str, ...], out: str) -
 
 
 def in_one_process(task: Callable[..., Any], *arguments: Any) -> Any:
-    """Runs a task in a fresh process with the environment and the priority that Ray gives its workers."""
-    process = {"mp_context": multiprocessing.get_context("spawn"), "initializer": os.nice, "initargs": (NICENESS,)}
-    with mock.patch.dict(os.environ, cluster.WORKER_ENVIRONMENT), ProcessPoolExecutor(1, **process) as pool:
+    """Runs a task in a fresh process with the environment that Ray gives its workers."""
+    context = multiprocessing.get_context("spawn")
+    with mock.patch.dict(os.environ, cluster.WORKER_ENVIRONMENT), ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(task, *arguments).result()
 
 
@@ -196,7 +194,7 @@ def timed(work: Callable[..., Any], clock: "Counter[str]", step: str) -> Callabl
 
 def measure(prepared: Prepared, folder: Path) -> tuple[list[float], dict[str, list[float]], dict[str, float]]:
     """Bare and streamed rates in turn, so that a machine that drifts drifts for both; and the commit's milliseconds."""
-    cluster.connect(LocalRules(num_cpus=2, object_store_mb=256))
+    cluster.connect(LocalRules(num_cpus=2, object_store_mb=512))
     cluster.quiet_data()
     passes = {"fields": replace(prepared.detect, read=ReadField()), "stores": prepared.detect}
     urls = {"fields": prepared.fields, "stores": prepared.stores}

@@ -5,7 +5,7 @@ Pixels are flat arrays sorted by row, then col, as `gridding.grid_swath` returns
 named by its origin (row, col), its north-west pixel; tile arrays are (tile, y, x), y 0 north.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,10 +97,18 @@ def tile_index(row: Ints, col: Ints, origins: Ints, tile_px: int = 64) -> NDArra
     return index
 
 
-def cut_tiles(values: NDArray[np.floating], index: NDArray[np.int32]) -> NDArray[np.float32]:
-    """(t, y, x, k) channels of the pixels (m, k) at each tile's `tile_index`, NaN where there is no pixel."""
-    with_none = np.concatenate([values, np.full((1, values.shape[1]), np.nan)]).astype(np.float32)
-    return with_none[index]
+def planes(channels: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
+    """(k, m + 1) channels of the m pixels, and behind them the NaN that `tile_index` -1 points at."""
+    held = np.full((len(channels), len(channels[0]) + 1), np.nan, np.float32)
+    for plane, channel in zip(held, channels, strict=True):
+        plane[:-1] = channel
+    return held
+
+
+def cut_tiles(channels: NDArray[np.float32], index: NDArray[np.int32]) -> NDArray[np.float32]:
+    """(k, t, y, x) channels, as `planes` holds them, at each tile's `tile_index`; NaN where there is no pixel."""
+    cut: NDArray[np.float32] = channels[:, index]
+    return cut
 
 
 def hann_window(tile_px: int = 64) -> NDArray[np.float64]:
@@ -127,23 +135,31 @@ def blend(answers: NDArray[np.floating], index: NDArray[np.int32], n_pixels: int
 
 
 def fill_gaps(fields: NDArray[np.floating], observed: Mask, rules: TileRules = TileRules()) -> NDArray[np.float32]:
-    """(t, y, x) fields whose gaps hold the Gaussian-weighted mean of what is observed around them.
+    """Fields whose gaps hold the Gaussian-weighted mean of what is observed around them, of the shape they came in.
 
     Observed pixels keep their value. The kernel doubles its width until enough of it is observed; the last widths
     reach over the whole tile, so only a tile without any observation stays NaN.
+
+    Args:
+        fields: (..., t, y, x) channels that were observed together.
+        observed: (t, y, x) where.
+        rules: widths of the kernel.
     """
-    filled = np.where(observed, fields, np.nan).astype(np.float32)
-    known, mass = np.where(observed, fields, 0.0).astype(np.float32), observed.astype(np.float32)
+    filled, mass, missing = np.array(fields, np.float32), observed.astype(np.float32), ~observed
+    np.copyto(filled, np.nan, where=missing)
+    known = filled.copy()
+    np.copyto(known, 0.0, where=missing)
     sigma, least = rules.gap_sigma_px, rules.gap_min_weight
-    todo = np.flatnonzero(observed.any(axis=(1, 2)) & ~observed.all(axis=(1, 2)))
+    todo = np.flatnonzero(observed.any(axis=(1, 2)) & missing.any(axis=(1, 2)))
     while len(todo):
         # past the size of the tile the share of an unbounded kernel says nothing: any weight will do
-        least = least if sigma < fields.shape[1] else 0.0
-        kernel_y, kernel_x = _kernel(sigma, fields.shape[1]), _kernel(sigma, fields.shape[2])
-        weight, smooth = kernel_y @ mass[todo] @ kernel_x, kernel_y @ known[todo] @ kernel_x
-        usable = np.isnan(filled[todo]) & (weight > least)
-        filled[todo] = np.where(usable, smooth / np.where(usable, weight, 1.0), filled[todo])
-        todo, sigma = todo[np.isnan(filled[todo]).any(axis=(1, 2))], 2 * sigma
+        least = least if sigma < fields.shape[-2] else 0.0
+        kernel_y, kernel_x = _kernel(sigma, fields.shape[-2]), _kernel(sigma, fields.shape[-1])
+        weight, smooth = kernel_y @ mass[todo] @ kernel_x, kernel_y @ known[..., todo, :, :] @ kernel_x
+        tile, y, x = np.nonzero(missing[todo] & (weight > least))
+        filled[..., todo[tile], y, x] = smooth[..., tile, y, x] / weight[tile, y, x]
+        missing[todo[tile], y, x] = False
+        todo, sigma = todo[missing[todo].any(axis=(1, 2))], 2 * sigma
     return filled
 
 

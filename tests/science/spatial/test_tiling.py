@@ -16,6 +16,7 @@ from carbonray.science.spatial.tiling import (
     covered_share,
     cut_tiles,
     fill_gaps,
+    planes,
     tile_index,
     tile_origins,
 )
@@ -118,7 +119,7 @@ def test_a_swath_across_the_antimeridian_is_blended_like_the_same_swath_half_a_t
         row, col, share = pixels_of(coverage, left=left)
         values = np.random.default_rng(0).random(coverage.shape)[row - 1000, (col - left) % 7200]
         index = tile_index(row, col, tile_origins(row, col, share))
-        tiles = cut_tiles(values[:, None], index)[..., 0]
+        tiles = cut_tiles(planes([values]), index)[0]
         blended = np.full(coverage.shape, np.nan)
         blended[row - 1000, (col - left) % 7200] = blend(np.nan_to_num(tiles) * 2, index, len(row))
         answers.append(blended)
@@ -172,15 +173,14 @@ def test_cut_tiles_hold_the_pixels_of_their_place_and_nan_elsewhere(seed):
     row, col, share = pixels_of(coverage, left=7180)
     origins = tile_origins(row, col, share, SMALL)
     index = tile_index(row, col, origins, 8)
-    place = np.column_stack([row, col]).astype(np.float64)
-    tiles = cut_tiles(place, index)
+    tiles = cut_tiles(planes([row, col]), index)
     assert tiles.dtype == np.float32
     y, x = np.mgrid[:8, :8]
-    expected = np.stack([origins[:, :1, None] + y, (origins[:, 1:, None] + x) % 7200], axis=-1)
-    known = ~np.isnan(tiles[..., 0])
-    assert (tiles[known] == expected[known]).all()
+    expected = np.stack([origins[:, :1, None] + y, (origins[:, 1:, None] + x) % 7200])
+    known = ~np.isnan(tiles[0])
+    assert (tiles[:, known] == expected[:, known]).all()
     assert known.sum() == (index >= 0).sum()
-    assert np.isnan(tiles[~known]).all()
+    assert np.isnan(tiles[:, ~known]).all()
 
 
 @given(SEEDS, st.floats(-5.0, 5.0))
@@ -255,6 +255,9 @@ def test_gaps_are_filled_alike_in_any_batch():
     whole = fill_gaps(fields, observed)
     parts = [fill_gaps(fields[i : i + 1], observed[i : i + 1]) for i in range(9)]
     assert (whole == np.concatenate(parts)).all()
+    channels = np.stack([fields, 2.0 - fields])
+    assert (fill_gaps(channels, observed)[0] == whole).all()
+    assert (fill_gaps(channels, observed)[1] == fill_gaps(channels[1], observed)).all()
 
 
 def test_matimba_and_the_highveld_maximum_at_the_edge_of_valid_data_are_both_seen(shared_data):
