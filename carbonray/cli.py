@@ -37,11 +37,20 @@ Model = Annotated[str, typer.Option("--model", metavar="NAME", help="Model of th
 AsJson = Annotated[bool, typer.Option("--json", help="Print the run's facts as JSON.")]
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="world, ingest, train, evaluate or hotspots.")]
 DEMO_INPUTS = {
-    "tropomi": "granules/*.nc",
-    "weather": "weather/*.nc",
-    "inventory": "truth/sources.csv",
-    "co2_grid": "truth/co2.tif",
+    "hotspots": {
+        "tropomi": "granules/*.nc",
+        "weather": "weather/*.nc",
+        "inventory": "truth/sources.csv",
+        "co2_grid": "truth/co2.tif",
+    },
+    "ingest": {
+        "inventory": "inventory/*",
+        "structures": "structures/*",
+        "imagery": "imagery/*/*/*[0-9].json",  # the items, not the files they point at
+        "weather": "plant_weather/*",
+    },
 }
+DEMO_RUNS = {"hotspots": "demo", "ingest": "demo-plants"}
 RunUrl = Annotated[str, typer.Argument(metavar="URL/ID", help="A run's folder.")]
 
 
@@ -62,15 +71,19 @@ def run(
 
 @app.command()
 def demo(out: Out = "out", as_json: AsJson = False) -> None:
-    """Make a small Earth of simulated swaths and run the main job on it, from granules to the report."""
+    """Make a small Earth and run what there is on it: NO2 hotspots, and the labelled image store of power plants."""
     from carbonray.catalogue import run_job
+    from carbonray.io import objectstore
     from carbonray.settings import DEMO, load
 
-    world_settings = load([str(DEMO)])
-    run_job("world", world_settings, out, "demo-world")
-    found = [f"inputs.{name}={out}/demo-world/{path}" for name, path in DEMO_INPUTS.items()]
-    facts = run_job("hotspots", load([str(DEMO)], found), out, "demo")
-    _print_facts(facts, out, "demo", as_json=as_json)
+    run_job("world", load([str(DEMO)]), out, "demo-world")
+    world = f"{out}/demo-world"
+    for job, run_id in DEMO_RUNS.items():
+        found = [f"inputs.{name}={world}/{path}" for name, path in DEMO_INPUTS[job].items()]
+        if job == "ingest":
+            layouts = sorted({key.partition("/")[0] for key in objectstore.listing(f"{world}/reported")})
+            found.append(f"inputs.reported={[f'{name}={world}/reported/{name}/*' for name in layouts]}")
+        _print_facts(run_job(job, load([str(DEMO)], found), out, run_id), out, run_id, as_json=as_json)
 
 
 @app.command()

@@ -4,35 +4,48 @@ Every leaf is a dataclass that lives beside its consumer; here they are only com
 have is an error, named by its dotted path. The digest of the sections that can change bytes enters every unit id.
 """
 
-import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from carbonray.errors import SettingsError
 from carbonray.execution import EngineRules, Rates, SampleRules, ThresholdRules, TrainRules
 from carbonray.io import grid_layout
+from carbonray.io.imagery.region import RegionRules
+from carbonray.io.inventory.harmonise import InventoryMergeRules
 from carbonray.io.objectstore import sha256
+from carbonray.io.plant_weather import PlantWeatherRules
+from carbonray.io.reported.reading import ReportedRules
 from carbonray.io.weather import PlumeWindRules
+from carbonray.overlays import at, from_file, from_override, known, mapping, merged, paths, unknown
 from carbonray.science.no2.detection_limit import CurveRules
 from carbonray.science.no2.hotspots import PersistenceRules
 from carbonray.science.no2.masks import MaskRules
 from carbonray.science.no2.matching import InventoryRules, OverlapRules
 from carbonray.science.no2.peers import OracleRules, PeerRules
 from carbonray.science.no2.scenes import SceneRules
+from carbonray.science.power.backgrounds import BackgroundRules
+from carbonray.science.power.duplicates import DuplicateRules
+from carbonray.science.power.image_rules import ImageRules
+from carbonray.science.power.label_rules import LabelRules
+from carbonray.science.power.plant_rules import PlantRules
+from carbonray.science.power.weather_rules import VisibilityRules
 from carbonray.science.spatial import gridding
+from carbonray.science.spatial.folds import FoldRules
 from carbonray.science.spatial.tiling import TileRules
 from carbonray.science.stats.bootstrap import BootstrapRules
 from carbonray.stages.held_out import HeldOutRules
 from carbonray.stages.plumes import DetectRules
+from carbonray.stages.quantifying import QuantifierRules
 from carbonray.stages.score_tables import StrataRules
 from carbonray.stages.scoring import ScoringRules
 from carbonray.stages.swaths import PixelRules
+from carbonray.synthetic.fleet import FleetRules
+from carbonray.synthetic.plant_views import RenderRules
 from carbonray.synthetic.world import WorldRules
 
 DEFAULTS = resources.files("jobs") / "settings.yaml"
@@ -49,6 +62,9 @@ class Inputs(BaseModel):
     tropomi: Urls
     weather: Urls
     inventory: Urls
+    structures: Urls
+    imagery: Urls
+    reported: Urls
     co2_grid: Urls
     bundles: Urls
 
@@ -69,6 +85,26 @@ class Hotspots(BaseModel):
     store: grid_layout.GridRules
     inventory: InventoryRules
     overlap: OverlapRules
+
+
+class Plants(BaseModel):
+    """The plant store: whose word counts, what an image may be, and every rule between file and label."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    earlier_url: str
+    images_from: Literal["items", "fleet"]
+    merge: InventoryMergeRules
+    folds: FoldRules
+    region: RegionRules
+    background: BackgroundRules
+    reported: ReportedRules
+    weather: PlantWeatherRules
+    selection: PlantRules
+    images: ImageRules
+    duplicates: DuplicateRules
+    visibility: VisibilityRules
+    labels: LabelRules
 
 
 class Training(BaseModel):
@@ -96,6 +132,7 @@ class Evaluation(BaseModel):
     peers: PeerRules
     masks: MaskRules
     oracle: OracleRules
+    quantifiers: QuantifierRules
     strata: StrataRules
     curve: CurveRules
     bootstrap: BootstrapRules
@@ -111,14 +148,17 @@ class Settings(BaseModel):
     engine: EngineRules
     rates: Rates
     hotspots: Hotspots
+    plants: Plants
     training: Training
     evaluation: Evaluation
     world: WorldRules
+    fleet: FleetRules
+    render: RenderRules
 
     def digest(self, sections: Iterable[str]) -> str:
         """sha256 of the given top-level sections, in a canonical form; the same on every machine."""
         dumped = self.model_dump(mode="json")
-        chosen = {path: _at(dumped, path) for name in sections for path in _paths({name: dumped[name]})}
+        chosen = {path: at(dumped, path) for name in sections for path in paths({name: dumped[name]})}
         chosen = {path: value for path, value in chosen.items() if not path.endswith("_url")}
         return sha256(json.dumps(chosen, sort_keys=True, separators=(",", ":")).encode())
 
@@ -129,13 +169,15 @@ def load(files: Sequence[str | Path] = (), overrides: Sequence[str] = ()) -> Set
     Raises:
         SettingsError: a file cannot be read, a key is unknown, or a value does not fit.
     """
-    tree = _mapping(DEFAULTS.read_text(encoding="utf-8"), str(DEFAULTS))
-    overlays = [(_file(path), str(path)) for path in files] + [(_override(text), f"--set {text}") for text in overrides]
+    tree = mapping(DEFAULTS.read_text(encoding="utf-8"), str(DEFAULTS))
+    overlays = [(from_file(path), str(path)) for path in files] + [
+        (from_override(text), f"--set {text}") for text in overrides
+    ]
     for overlay, where in overlays:
-        unknown = sorted(path for path in _paths(overlay) if not _known(path, tree))
-        if unknown:
-            raise _unknown(unknown[0], where, list(_paths(tree)))
-        tree = _merged(tree, overlay)
+        strange = sorted(path for path in paths(overlay) if not known(path, tree))
+        if strange:
+            raise unknown(strange[0], where, list(paths(tree)))
+        tree = merged(tree, overlay)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
@@ -144,7 +186,7 @@ def load(files: Sequence[str | Path] = (), overrides: Sequence[str] = ()) -> Set
         raise SettingsError(
             f"{path} = {first['input']!r}: {first['msg']}",
             where=", ".join(where for _, where in overlays) or str(DEFAULTS),
-            expected=f"a value like {_at(tree_of_defaults(), path)!r}",
+            expected=f"a value like {at(tree_of_defaults(), path)!r}",
             remedy="See jobs/settings.yaml for its unit and meaning.",
         ) from error
 
@@ -156,107 +198,14 @@ def overrides_of(settings: Settings, sections: Iterable[str]) -> list[str]:
     """
     tree, defaults = settings.model_dump(mode="json"), load().model_dump(mode="json")
     changed = [
-        f"{path}={json.dumps(_at(tree, path))}"
+        f"{path}={json.dumps(at(tree, path))}"
         for section in sections
-        for path in _paths({section: tree[section]})
-        if not path.endswith("_url") and _at(tree, path) != _at(defaults, path)
+        for path in paths({section: tree[section]})
+        if not path.endswith("_url") and at(tree, path) != at(defaults, path)
     ]
     return sorted(changed)
 
 
 def tree_of_defaults() -> dict[str, Any]:
     """`jobs/settings.yaml` as plain mappings."""
-    return _mapping(DEFAULTS.read_text(encoding="utf-8"), str(DEFAULTS))
-
-
-def _file(path: str | Path) -> dict[str, Any]:
-    try:
-        return _mapping(Path(path).read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"the settings file cannot be read ({error})",
-            where=str(path),
-            expected="a YAML file on this machine",
-            remedy="Check the path; a submitted job finds files under its working directory.",
-        ) from error
-
-
-def _override(text: str) -> dict[str, Any]:
-    path, equals, value = text.partition("=")
-    if not equals or not all(path.split(".")):
-        raise SettingsError(
-            f"{text!r} is no override",
-            where="--set",
-            expected="a.b=VALUE",
-            remedy="Write --set engine.read_cpus=0.5, say.",
-        )
-    nested: Any = _yaml(value, f"--set {path}")
-    for part in reversed(path.split(".")):
-        nested = {part: nested}
-    return dict(nested)
-
-
-def _mapping(text: str, where: str) -> dict[str, Any]:
-    tree = _yaml(text, where) or {}
-    if not isinstance(tree, dict):
-        raise SettingsError(
-            f"the settings are a {type(tree).__name__}",
-            where=where,
-            expected="a mapping of sections",
-            remedy="Start the file with a section, such as `inputs:`.",
-        )
-    return tree
-
-
-def _yaml(text: str, where: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SettingsError(
-            f"not YAML ({error})", where=where, expected="valid YAML", remedy="Repair it at the place named."
-        ) from error
-
-
-def _known(path: str, tree: Mapping[str, Any]) -> bool:
-    """Whether the defaults have this key; `{}` in the defaults is an open mapping that its consumer checks."""
-    below: Any = tree
-    for part in path.split("."):
-        if below == {}:
-            return True
-        if not isinstance(below, dict) or part not in below:
-            return False
-        below = below[part]
-    return not isinstance(below, dict) or not below
-
-
-def _paths(tree: Mapping[str, Any], before: str = "") -> Iterable[str]:
-    for name, value in tree.items():
-        path = f"{before}{name}"
-        if isinstance(value, dict) and value:
-            yield from _paths(value, f"{path}.")
-        else:
-            yield path
-
-
-def _unknown(path: str, where: str, known: list[str]) -> SettingsError:
-    near = difflib.get_close_matches(path, known, n=3)
-    return SettingsError(
-        f"unknown setting {path!r}",
-        where=where,
-        expected=f"one of {near}" if near else "a key of jobs/settings.yaml",
-        remedy="Correct the key; every setting is listed in jobs/settings.yaml.",
-    )
-
-
-def _merged(tree: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(tree)
-    for name, value in overlay.items():
-        below = result.get(name)
-        result[name] = _merged(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
-    return result
-
-
-def _at(tree: Any, path: str) -> Any:
-    for part in path.split("."):
-        tree = tree.get(part) if isinstance(tree, dict) else None
-    return tree
+    return mapping(DEFAULTS.read_text(encoding="utf-8"), str(DEFAULTS))

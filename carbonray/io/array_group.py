@@ -86,7 +86,10 @@ def _write(group: zarr.Group, name: str, values: NDArray[Any], notes: ArrayNotes
         dtype=values.dtype,
         chunks=(chunk_rows, *values.shape[1:]),
         shards=(rows, *values.shape[1:]),
-        compressors=BloscCodec(cname="zstd", clevel=5, shuffle="shuffle"),
+        # integers: bits of one weight together, at three times the speed for a few percent of the bytes
+        compressors=BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle")
+        if values.dtype.kind in "iu"
+        else BloscCodec(cname="zstd", clevel=5, shuffle="shuffle"),
         fill_value=np.nan if values.dtype.kind == "f" else 0,
         dimension_names=notes.dimensions,
         attributes={"units": notes.units, "long_name": notes.long_name},

@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -70,14 +70,18 @@ def read_bytes(url: str) -> bytes:
 
 
 @contextmanager
-def opened(url: str) -> Iterator[BinaryIO]:
+def opened(url: str, block_bytes: int = 5 * 2**20) -> Iterator[BinaryIO]:
     """A seekable file for reading parts of a large object, such as some row groups of a Parquet table.
+
+    Args:
+        url: of the object.
+        block_bytes: least that is fetched at once over a network; small where scattered small parts are read.
 
     Raises:
         DataError: there is no such object.
         TransportError: it could not be opened, or a part of it not read, after all attempts.
     """
-    file = _again(lambda: _moved(url, lambda fs, path: fs.open(path, "rb")))()
+    file = _again(lambda: _moved(url, lambda fs, path: fs.open(path, "rb", block_size=block_bytes)))()
     with file, io.BufferedReader(_Parts(url, file)) as parts:
         yield parts
 
@@ -173,19 +177,27 @@ def expand(pattern: str) -> list[str]:
 def version(url: str) -> tuple[str, int]:
     """(tag, bytes) of an object without reading it: the ETag on S3, size and time of change on a file system.
 
-    A Zarr store (a folder) is tagged by its own `zarr.json`, which the writer puts last.
+    A Zarr store is tagged by its own `zarr.json`, which the writer puts last; another folder, such as a SAFE product,
+    by all its objects. A fragment (`#ITEM`) names a part of the object.
     """
 
     def tag(fs: Any, path: str) -> tuple[str, int]:
         info = fs.info(path)
-        size = int(info["size"])
-        if info["type"] == "directory":
-            size = sum(int(found["size"]) for found in fs.find(path, detail=True).values())
-            info = fs.info(f"{path}/zarr.json")
-        changed = info.get("ETag") or info.get("mtime")
-        return f"{info['size']}-{str(changed).strip(chr(34))}", size
+        if info["type"] != "directory":
+            return _tag(info), int(info["size"])
+        found = fs.find(path, detail=True)
+        size = sum(int(each["size"]) for each in found.values())
+        if path.endswith(".zarr"):
+            return _tag(fs.info(f"{path}/zarr.json")), size
+        tags = "\n".join(f"{name.removeprefix(path)} {_tag(each)}" for name, each in sorted(found.items()))
+        return sha256(tags.encode())[:32], size
 
-    return _moved(url, tag)
+    return _moved(url.partition("#")[0], tag)
+
+
+def _tag(info: Mapping[str, Any]) -> str:
+    changed = info.get("ETag") or info.get("mtime")
+    return f"{info['size']}-{str(changed).strip(chr(34))}"
 
 
 @_again

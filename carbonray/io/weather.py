@@ -5,40 +5,22 @@ in metres above ground so that it means the same over a plateau. Winds are vecto
 and v north; arrays are (time, lat, lon), both axes ascending.
 """
 
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from carbonray.errors import CarbonrayError, DataError, TransportError
+from carbonray.errors import CarbonrayError, TransportError
 from carbonray.io import objectstore
+from carbonray.io.weather_grid import Field, around, bad_field, interpolated, joined, open_dataset, ordered, place
 from carbonray.science.spatial.geodesy import HOUR_NS, wrapped_longitude
 
 GRAVITY_M_S2 = 9.80665  # ERA5 geopotential to geopotential metres
 STRONGEST_M_S = 150.0  # no wind below 100 hPa is stronger; more is a fill value or another unit
 
-_AXES = {
-    "time": ("valid_time", "time"),
-    "level": ("pressure_level", "level", "isobaricInhPa", "plev"),
-    "lat": ("latitude", "lat"),
-    "lon": ("longitude", "lon"),
-}
 _SPEED_UNITS = ("m s-1", "m s**-1", "m/s", "m s^-1")
-
-
-Field = NDArray[np.float32]
-
-
-class Place(NamedTuple):
-    """Points along one axis: the indices on either side, and the weight of the upper, NaN beyond the limit."""
-
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
-    weight: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -84,11 +66,12 @@ class WindField:
         # longitudes are counted from the middle of the box, so that the cut lies opposite to it
         middle = (self.lon[0] + self.lon[-1]) / 2
         places = (
-            _place(self.time_ns.astype(np.float64), time.astype(np.float64), self.rules.max_extrapolation_h * HOUR_NS),
-            _place(self.lat, lat.astype(np.float64), self.rules.max_extrapolation_deg),
-            _place(self.lon, middle + wrapped_longitude(lon - middle), self.rules.max_extrapolation_deg),
+            place(self.time_ns.astype(np.float64), time.astype(np.float64), self.rules.max_extrapolation_h * HOUR_NS),
+            place(self.lat, lat.astype(np.float64), self.rules.max_extrapolation_deg),
+            place(self.lon, middle + wrapped_longitude(lon - middle), self.rules.max_extrapolation_deg),
         )
-        return _interpolated((self.u_m_s, self.v_m_s), places)
+        u, v = interpolated((self.u_m_s, self.v_m_s), places)
+        return u, v
 
 
 def open_wind(urls: Iterable[str], rules: PlumeWindRules, between_ns: tuple[int, int] | None = None) -> WindField:
@@ -110,7 +93,7 @@ def open_wind(urls: Iterable[str], rules: PlumeWindRules, between_ns: tuple[int,
     for url in urls:
         for name, piece in _pieces(url, between_ns).items():
             pieces.setdefault(name, []).append(piece)
-    known = {name: _joined(name, some) for name, some in pieces.items()}
+    known = {name: joined(name, some) for name, some in pieces.items()}
     u, v, layer = _layer(known, rules)
     return _field(u, v, layer, rules)
 
@@ -119,9 +102,9 @@ def _pieces(url: str, between_ns: tuple[int, int] | None) -> dict[str, xr.DataAr
     """What one file knows of the wind, by our names, axes ascending and in our order, loaded."""
     try:
         with open_dataset(url) as opened:
-            dataset = _ordered(opened, url)
+            dataset = ordered(opened, url)
             if between_ns is not None:
-                dataset = dataset.isel(time=_around(dataset["time"].to_numpy(), between_ns))
+                dataset = dataset.isel(time=around(dataset["time"].to_numpy(), between_ns))
             on_levels = {"u_level": "u", "v_level": "v", "height_level": "z"}
             names = on_levels if "level" in dataset.dims else {"height_ground": "z"}
             names |= {"u_100": "u100", "v_100": "v100"}
@@ -133,50 +116,9 @@ def _pieces(url: str, between_ns: tuple[int, int] | None) -> dict[str, xr.DataAr
             raise TransportError(
                 f"wind could not be read ({error})", where=url, expected="a store that answers", remedy="Run again."
             ) from error
-        raise _bad(f"the wind cannot be read ({error})", url, "a whole ERA5 NetCDF-4 file or Zarr store") from error
-
-
-def open_dataset(url: str) -> xr.Dataset:
-    """A weather file or store as it is, lazily; libraries' own errors come through."""
-    dataset: xr.Dataset
-    if ".zarr" in url:
-        objectstore.version(url)  # absent or out of reach is told here, by name
-        dataset = xr.open_zarr(url, consolidated=False)
-    else:
-        source = objectstore.local_path(url) or io.BytesIO(objectstore.read_bytes(url))
-        dataset = xr.open_dataset(source, engine="h5netcdf", decode_timedelta=False)
-    return dataset
-
-
-def _ordered(dataset: xr.Dataset, url: str) -> xr.Dataset:
-    """The dataset with axes named time, level, lat, lon, in that order, ascending (levels upward)."""
-    found: dict[str, list[str]] = {
-        ours: [name for name in names if name in dataset.dims] for ours, names in _AXES.items()
-    }
-    missing = [ours for ours, names in found.items() if not names and ours != "level"]
-    if missing:
-        raise _bad(f"axes {missing} are missing", url, f"dimensions {_AXES}, found {dict(dataset.sizes)}")
-    dataset = dataset.rename({names[0]: ours for ours, names in found.items() if names and names[0] != ours})
-    extra = {name: size for name, size in dataset.sizes.items() if name not in _AXES}
-    if any(size > 1 for size in extra.values()):
-        raise _bad(f"axes {extra}", url, "time, level, lat and lon only: one analysis, no ensemble")
-    dataset = dataset.isel(dict.fromkeys(extra, 0), drop=True)
-    dataset = dataset.assign_coords(lon=wrapped_longitude(dataset["lon"].to_numpy())).sortby(["time", "lat", "lon"])
-    lon = dataset["lon"].to_numpy()
-    gap = np.diff(np.append(lon, lon[0] + 360.0))
-    first = (int(gap.argmax()) + 1) % len(lon)  # a box across +-180 starts after the widest gap, not at -180
-    dataset = dataset.roll(lon=-first, roll_coords=True)
-    dataset = dataset.assign_coords(lon=np.unwrap(dataset["lon"].to_numpy(), period=360.0))
-    if "level" in dataset.dims:
-        dataset = dataset.sortby("level", ascending=False)
-    return dataset
-
-
-def _around(times: NDArray[np.datetime64], between_ns: tuple[int, int]) -> NDArray[np.int64]:
-    """Indices of the times inside an interval and of the nearest on either side of it."""
-    ns = times.astype("datetime64[ns]").astype(np.int64)
-    first, last = int(np.searchsorted(ns, between_ns[0], "right")) - 1, int(np.searchsorted(ns, between_ns[1], "left"))
-    return np.arange(max(0, first), min(len(ns), last + 1), dtype=np.int64)
+        raise bad_field(
+            f"the wind cannot be read ({error})", url, "a whole ERA5 NetCDF-4 file or Zarr store"
+        ) from error
 
 
 def _checked(values: xr.DataArray, url: str) -> xr.DataArray:
@@ -184,22 +126,12 @@ def _checked(values: xr.DataArray, url: str) -> xr.DataArray:
     units = str(values.attrs.get("units", "")).strip()
     if values.name == "z":
         if units not in ("m**2 s**-2", "m2 s-2", "m^2 s^-2"):
-            raise _bad(f"geopotential in {units!r}", url, "m2 s-2")
+            raise bad_field(f"geopotential in {units!r}", url, "m2 s-2")
         return (values / GRAVITY_M_S2).transpose("time", ..., "lat", "lon")
     strongest = float(np.nanmax(np.abs(values.to_numpy()))) if values.notnull().any() else 0.0
     if units not in _SPEED_UNITS or strongest > STRONGEST_M_S:
-        raise _bad(f"{values.name} in {units!r} up to {strongest:g}", url, f"m s-1, {STRONGEST_M_S:g} at most")
+        raise bad_field(f"{values.name} in {units!r} up to {strongest:g}", url, f"m s-1, {STRONGEST_M_S:g} at most")
     return values.transpose("time", ..., "lat", "lon")
-
-
-def _joined(name: str, pieces: list[xr.DataArray]) -> xr.DataArray:
-    """The pieces of one variable along time, each time once, the first file's where they overlap."""
-    for piece in pieces[1:]:
-        for axis in piece.dims:
-            if axis != "time" and not np.array_equal(piece[axis].to_numpy(), pieces[0][axis].to_numpy()):
-                raise _bad(f"{name} on different {axis} axes", "inputs.weather", "files of one grid")
-    whole = xr.concat(pieces, "time", coords="minimal", compat="override") if len(pieces) > 1 else pieces[0]
-    return whole.drop_duplicates("time").sortby("time")
 
 
 def _layer(known: dict[str, xr.DataArray], rules: PlumeWindRules) -> tuple[xr.DataArray, xr.DataArray, str]:
@@ -221,7 +153,7 @@ def _layer(known: dict[str, xr.DataArray], rules: PlumeWindRules) -> tuple[xr.Da
     if {"u_100", "v_100"} <= known.keys():
         u, v = xr.align(known["u_100"], known["v_100"], join="inner")
         return u, v, "100 m above ground"
-    raise _bad(f"no plume wind among {sorted(known)}", "inputs.weather", "u and v on levels, or u100 and v100")
+    raise bad_field(f"no plume wind among {sorted(known)}", "inputs.weather", "u and v on levels, or u100 and v100")
 
 
 def _layer_mean(wind: xr.DataArray, above_m: NDArray[np.floating], targets_m: NDArray[np.float64]) -> xr.DataArray:
@@ -242,32 +174,8 @@ def _field(u: xr.DataArray, v: xr.DataArray, layer: str, rules: PlumeWindRules) 
     lat, lon = u["lat"].to_numpy().astype(np.float64), u["lon"].to_numpy().astype(np.float64)
     times = u["time"].to_numpy().astype("datetime64[ns]").astype(np.int64)
     if not len(times):
-        raise _bad("no wind at the time asked for", "inputs.weather", "files that cover the swaths' times")
+        raise bad_field("no wind at the time asked for", "inputs.weather", "files that cover the swaths' times")
     winds = [wind.to_numpy().astype(np.float32) for wind in (u, v)]
     if len(lon) > 1 and lon[-1] - lon[0] + 1.5 * (lon[1] - lon[0]) > 360.0:
         lon, winds = np.append(lon, lon[0] + 360.0), [np.concatenate([w, w[..., :1]], axis=2) for w in winds]
     return WindField(time_ns=times, lat=lat, lon=lon, u_m_s=winds[0], v_m_s=winds[1], layer=layer, rules=rules)
-
-
-def _place(axis: NDArray[np.float64], at: NDArray[np.float64], limit: float) -> Place:
-    low = np.clip(np.searchsorted(axis, at, "right") - 1, 0, max(len(axis) - 2, 0))
-    high = np.minimum(low + 1, len(axis) - 1)
-    width = np.where(high > low, axis[high] - axis[low], 1.0)
-    weight = np.clip((at - axis[low]) / width, 0.0, 1.0)
-    outside = np.maximum(axis[0] - at, at - axis[-1])
-    return Place(low, high, np.where(outside <= limit, weight, np.nan))
-
-
-def _interpolated(fields: tuple[Field, Field], places: tuple[Place, Place, Place]) -> tuple[Field, Field]:
-    """Two (t, y, x) fields at the same places along each axis, multilinear."""
-    totals = [np.zeros(places[0].low.shape) for _ in fields]
-    for corner in np.ndindex(2, 2, 2):
-        index = tuple(place.high if side else place.low for place, side in zip(places, corner, strict=True))
-        weights = [place.weight if side else 1.0 - place.weight for place, side in zip(places, corner, strict=True)]
-        weight = weights[0] * weights[1] * weights[2]
-        totals = [total + weight * field[index] for total, field in zip(totals, fields, strict=True)]
-    return totals[0].astype(np.float32), totals[1].astype(np.float32)
-
-
-def _bad(what: str, where: str, expected: str) -> DataError:
-    return DataError(what, where=where, expected=expected, remedy="Fetch the wind again, or name other files.")

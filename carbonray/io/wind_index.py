@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from carbonray.errors import DataError
-from carbonray.io.weather import PlumeWindRules, open_dataset
+from carbonray.io.weather import PlumeWindRules
+from carbonray.io.weather_grid import open_dataset
 from carbonray.science.spatial.geodesy import HOUR_NS
 
 _TIME_NAMES = ("valid_time", "time")

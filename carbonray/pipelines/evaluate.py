@@ -19,16 +19,19 @@ from carbonray.io import objectstore
 from carbonray.io.ledger import Commit
 from carbonray.io.table_store import decode_table, encode_table
 from carbonray.pipelines.judged import Judged, described, frozen_facts, judged_of
+from carbonray.publish.evaluation_emissions import emission_markdown
 from carbonray.publish.evaluation_figures import evaluation_figures
 from carbonray.publish.evaluation_table import evaluation_markdown, summary_text
 from carbonray.settings import Evaluation, Settings
+from carbonray.stages.emission_scores import EmissionRules, emission_rows, found_estimates, refusals
 from carbonray.stages.held_out import DATA_TIERS, SceneSource
 from carbonray.stages.methods import PEERS, MethodRules, PeerChoice
+from carbonray.stages.quantifying import TOLD
 from carbonray.stages.score_curves import detection_rows, precision_recall
 from carbonray.stages.score_pairs import f1_differences
-from carbonray.stages.score_tables import published_rows, score_rows, score_sheet, scores_table
+from carbonray.stages.score_tables import ScoreSheet, published_rows, score_rows, score_sheet, scores_table
 from carbonray.stages.scoring import SCENE_KEY, ChoosePeers, ScoreScenes
-from carbonray.vocab import tables
+from carbonray.vocab import evaluation_tables as tables
 
 SUMMARY = "networks beside trivial, classical and oracle methods on held-out scenes of both generators"
 SECTIONS = ("evaluation",)  # what else matters enters the unit ids through the hash of the frozen test set
@@ -53,7 +56,7 @@ class WriteFrozen:
 
 @dataclass(frozen=True)
 class Tabulate:
-    """Reader of all tables of counts, whose rows are the ready scores, curves, figures and page.
+    """Reader of all tables of counts and emissions, whose rows are the ready scores, curves, figures and page.
 
     Attributes:
         evaluation: strata, thetas, intervals and the logistic fit.
@@ -69,23 +72,24 @@ class Tabulate:
 
     def __call__(self, unit: Unit) -> Reading:
         """Everything under `evaluation/` that people look at."""
-        scenes, sources, cuts = (
-            _read(unit.inputs, name, schema)
-            for name, schema in (
-                ("scenes", tables.SCENE_SCORES), ("sources", tables.SOURCE_SCORES), ("cuts", tables.CUT_COUNTS)
-            )
-        )  # fmt: skip
-        scores, curves, differences = self._tables(scenes, sources)
+        scenes = _read(unit.inputs, "scenes", tables.SCENE_SCORES)
+        sources = _read(unit.inputs, "sources", tables.SOURCE_SCORES)
+        told = _read(unit.inputs, "emissions", tables.EMISSION_ESTIMATES)
+        sheets = self._sheets(scenes, sources)
+        scores, curves, differences = self._tables(sheets)
+        emissions, refused = self._emissions(sheets, sources, told)
         drawn = (*DRAWN_PEERS, *(judged.network.name for judged in self.judged))
-        points = precision_recall(cuts)
+        points = precision_recall(_read(unit.inputs, "cuts", tables.CUT_COUNTS))
         figures = evaluation_figures(scores, curves, points, drawn)
         bundles = [described(judged, self._generator) for judged in self.judged]
         page = evaluation_markdown(scores, curves, differences, self.frozen, bundles)
+        page += "\n" + emission_markdown(emissions, refused)
         keys = SCENE_KEY[:-1]
         objects = {
             "scores.parquet": encode_table(scores, (*keys, "stratum_of", "stratum")),
             "detection_curves.parquet": encode_table(curves, (*keys, "q_low_kg_s")),
             "precision_recall.parquet": encode_table(points, (*keys[:-1], "cut")),
+            "emission_scores.parquet": encode_table(emissions, ("generator", "told_place", "stratum_of", "stratum")),
             "table.md": page.encode(),
             **figures,
         }
@@ -97,21 +101,27 @@ class Tabulate:
     def _generator(self) -> str:
         return str(self.frozen["generator_sha256"])
 
-    def _tables(self, scenes: pa.Table, sources: pa.Table) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
+    def _sheets(self, scenes: pa.Table, sources: pa.Table) -> dict[str, ScoreSheet]:
+        """The counts of each generator that has complete scenes."""
+        methods = [*PEERS, *(name for judged in self.judged for name in judged.network.controls())]
+        return {
+            name: score_sheet(own, _of_generator(sources, name), methods)
+            for name in DATA_TIERS
+            if (own := _of_generator(scenes, name)).num_rows
+        }
+
+    def _tables(self, sheets: Mapping[str, ScoreSheet]) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
         """Scores, detection curves, and the paired differences between the networks and the best classical peer."""
         rules, (theta, *_) = self.evaluation, self.evaluation.scoring.thetas
         rows: list[dict[str, Any]] = []
         curves: list[dict[str, Any]] = []
         differences: list[dict[str, Any]] = []
-        methods = [*PEERS, *(name for judged in self.judged for name in judged.network.controls())]
         paired = [*(judged.network.name for judged in self.judged), "divergence"]
-        for generator in DATA_TIERS:
-            own, own_sources = (t.filter(pa.compute.field("generator") == generator) for t in (scenes, sources))
-            if own.num_rows:
-                sheet, seed = score_sheet(own, own_sources, methods), rules.held_out.seed
-                rows += score_rows(sheet, generator, self.q_max_kg_s, rules.strata, rules.bootstrap, seed)
-                curves += detection_rows(sheet, generator, rules.strata.q_kg_s, rules.curve)
-                differences += f1_differences(sheet, generator, paired, theta, rules.bootstrap, seed)
+        for generator, sheet in sheets.items():
+            seed = rules.held_out.seed
+            rows += score_rows(sheet, generator, self.q_max_kg_s, rules.strata, rules.bootstrap, seed)
+            curves += detection_rows(sheet, generator, rules.strata.q_kg_s, rules.curve)
+            differences += f1_differences(sheet, generator, paired, theta, rules.bootstrap, seed)
         bundles = {
             name: (judged.network.sha256, judged.flag(self._generator))
             for judged in self.judged
@@ -119,6 +129,23 @@ class Tabulate:
         }
         scores = scores_table([*rows, *published_rows(theta)], bundles)
         return scores, pa.Table.from_pylist(curves, schema=tables.DETECTION_CURVES), differences
+
+    def _emissions(
+        self, sheets: Mapping[str, ScoreSheet], sources: pa.Table, told: pa.Table
+    ) -> tuple[pa.Table, list[dict[str, Any]]]:
+        """Errors of emissions of both groups of methods, and why estimates are missing."""
+        networks = [judged.network for judged in self.judged if judged.network.quantifies]
+        found = ["divergence", *(name for network in networks for name in network.controls())]
+        methods = [*((name, True) for name in TOLD), *((name, False) for name in found)]
+        rules, (theta, *_) = self.evaluation, self.evaluation.scoring.thetas
+        of = EmissionRules(theta, self.q_max_kg_s, rules.strata, rules.bootstrap, rules.held_out.seed)
+        estimates = pa.concat_tables([told, found_estimates(sources, found, theta, self.q_max_kg_s)])
+        rows = [
+            row
+            for name, sheet in sheets.items()
+            for row in emission_rows(_of_generator(estimates, name), sheet, name, methods, of)
+        ]
+        return pa.Table.from_pylist(rows, schema=tables.EMISSION_SCORES), refusals(estimates)
 
 
 def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
@@ -145,7 +172,8 @@ def run(run: Run, settings: Settings) -> None:
     chosen = run.execute(Pass("validate", _validation_units(digest, frozen), choosing, encode_object_rows))
     judged = judged_of(settings)
     choice = _choice(chosen[0].facts["choice"])
-    reader = ScoreScenes(source, tuple(j.network for j in judged), methods, choice, rules.scoring, FOLDER)
+    networks = tuple(j.network for j in judged)
+    reader = ScoreScenes(source, networks, methods, choice, rules.scoring, rules.quantifiers, FOLDER)
     scored = run.execute(Pass("score", _score_units(settings, digest, frozen, judged), reader, encode_object_rows))
     tabulate = Tabulate(
         rules, methods.q_max_kg_s, frozen | {f"peers: {name}": value for name, value in asdict(choice).items()}, judged
@@ -209,6 +237,10 @@ def _unit(pass_name: str, key: str, parts: Sequence[str], **partition: int | str
     unit_id = objectstore.sha256(json.dumps([pass_name, key, *parts, partition], sort_keys=True).encode())[:32]
     rows = int(partition.get("stop", 0)) - int(partition.get("start", 0)) if partition else -1
     return Unit(pass_name, unit_id, key, partition, (), (), rows)
+
+
+def _of_generator(table: pa.Table, generator: str) -> pa.Table:
+    return table.filter(pa.compute.field("generator") == generator)
 
 
 def _read(urls: Sequence[str], name: str, schema: pa.Schema) -> pa.Table:

@@ -22,6 +22,7 @@ from carbonray.io.ledger import Commit
 from carbonray.io.model_store import bundle_sha256, open_bundle, packaged_bundle_url
 from carbonray.io.wind_index import index_wind
 from carbonray.pipelines.hotspots_report import hotspots_report
+from carbonray.pipelines.planning import expanded, file_key, records_of, unit_id_of, unit_over
 from carbonray.publish.geoparquet import encode_geoparquet
 from carbonray.settings import Settings
 from carbonray.stages.hotspots import EncodeShard, ReduceShard, TabulateHotspots
@@ -64,7 +65,7 @@ def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
         bundle_of(settings).sha256
     ]
     return tuple(
-        plan_unit("detect", granule_key(url), [url], settings_digest=digest, extra_hashes=fixed) for url in granules
+        plan_unit("detect", file_key(url), [url], settings_digest=digest, extra_hashes=fixed) for url in granules
     )
 
 
@@ -116,17 +117,7 @@ def reduce_pass(run: Run, detected: Sequence[Commit], layout: GridLayout, settin
 
 def tabulate_pass(run: Run, reduced: Sequence[Commit], layout: GridLayout, tier: str, bundle: Pinned) -> Pass:
     """All persistent pixels to the table, in one small unit."""
-    found = [record for commit in reduced for record in commit.objects if record.key.startswith("hotspot_pixels/")]
-    urls = [objectstore.join(run.url, record.key) for record in found]
-    unit = Unit(
-        "tabulate",
-        unit_id_of("tabulate", [record.sha256 for record in found], run.settings_digest),
-        "hotspots",
-        {},
-        tuple(urls),
-        tuple(record.sha256 for record in found),
-        bytes=sum(record.bytes for record in found),
-    )
+    unit = unit_over(run, "tabulate", "hotspots", records_of(reduced, "hotspot_pixels/"), {})
     reader = TabulateHotspots(f"{bundle.model} {bundle.sha256}", tier)
     return Pass("tabulate", (unit,), reader, EncodeHotspots(layout, GRID, TABLE), on_driver=True)
 
@@ -197,17 +188,6 @@ def bundle_of(settings: Settings) -> Pinned:
     return Pinned(url, digest, bundle.model, cut)
 
 
-def expanded(patterns: Sequence[str]) -> tuple[str, ...]:
-    """Every URL that some globs stand for."""
-    return tuple(url for pattern in patterns for url in objectstore.expand(pattern))
-
-
-def granule_key(url: str) -> str:
-    """The granule's name without folder and suffix."""
-    name = url.rstrip("/").rsplit("/", 1)[-1]
-    return name.rsplit(".", 1)[0] if "." in name else name
-
-
 def data_tier(detected: Sequence[Commit]) -> str:
     """The one data tier of all granules.
 
@@ -228,25 +208,12 @@ def grid_layout(detected: Sequence[Commit], settings: Settings) -> GridLayout:
     return GridLayout(tuple(years), HOTSPOT_VARIABLES, NO2_LATTICE, settings.hotspots.store)
 
 
-def unit_id_of(pass_name: str, parts: Sequence[str], digest: str) -> str:
-    """Id of a unit whose inputs are objects of this run, known by their checksums."""
-    return objectstore.sha256("\n".join([pass_name, digest, *parts]).encode())[:32]
-
-
 def _shard_unit(run: Run, key: tuple[int, int, int], commits: Sequence[Commit]) -> Unit:
     year, shard_row, shard_col = key
     records = [record for commit in commits for record in commit.objects]
     name = f"{year}-shard-{shard_row:02d}-{shard_col:02d}"
-    hashes = tuple(record.sha256 for record in records)
-    return Unit(
-        "reduce",
-        unit_id_of("reduce", [name, *hashes], run.settings_digest),
-        name,
-        {"year": year, "shard_row": shard_row, "shard_col": shard_col},
-        tuple(objectstore.join(run.url, record.key) for record in records),
-        hashes,
-        bytes=sum(record.bytes for record in records),
-    )
+    partition = {"year": year, "shard_row": shard_row, "shard_col": shard_col}
+    return unit_over(run, "reduce", name, records, partition)
 
 
 def _days(commit: Commit) -> list[int]:

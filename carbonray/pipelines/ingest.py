@@ -1,4 +1,7 @@
-"""Granules of the official or the cropped layout into swath stores: one Zarr group, its arrays one shard each."""
+"""Real files into stores: granules into swath stores, and power plants, from inventories to labelled images.
+
+What is ingested follows from the inputs given: granules, inventories, or both.
+"""
 
 from dataclasses import dataclass
 
@@ -7,11 +10,13 @@ from carbonray.engine.plan import Pass, plan_unit
 from carbonray.engine.run import Run
 from carbonray.errors import SettingsError
 from carbonray.io.tropomi import encode_swath, read_granule
-from carbonray.pipelines.hotspots import expanded, granule_key
+from carbonray.pipelines.planning import expanded, file_key, tiers_of
+from carbonray.pipelines.plant_store import inventory_unit, run_plants
+from carbonray.pipelines.plants_report import plants_report
 from carbonray.settings import Settings
 
-SUMMARY = "TROPOMI L2 NO2 granules into sharded swath stores"
-SECTIONS: tuple[str, ...] = ()
+SUMMARY = "granules into swath stores; inventories, images, weather and generation into a labelled image store"
+SECTIONS: tuple[str, ...] = ("plants",)
 FOLDER = "swaths"
 
 
@@ -29,29 +34,42 @@ class IngestGranule:
 
 
 def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
-    """One unit a granule.
+    """One unit a granule, one for all inventories; what follows from these is planned when they are read.
 
     Raises:
-        SettingsError: no granules are given.
+        SettingsError: neither granules nor inventories are given.
     """
-    granules = expanded(settings.inputs.tropomi)
-    if not granules:
+    granules = _granule_units(settings, digest)
+    plants = (inventory_unit(settings, digest),) if settings.inputs.inventory else ()
+    if not granules and not plants:
         raise SettingsError(
-            "no granules are given",
-            where="inputs.tropomi",
-            expected="URLs or globs of TROPOMI L2 NO2 files",
-            remedy="Add --set inputs.tropomi=GLOB.",
+            "nothing to ingest is given",
+            where="inputs.tropomi, inputs.inventory",
+            expected="URLs or globs of TROPOMI L2 NO2 files, or of inventories of power plants",
+            remedy="Add --set inputs.tropomi=GLOB or --set inputs.inventory=GLOB.",
         )
-    return tuple(plan_unit("ingest", granule_key(url), [url], settings_digest=digest) for url in granules)
+    return (*granules, *plants)
 
 
 def run(run: Run, settings: Settings) -> None:
-    """Executes the one pass."""
-    units = plan(settings, run.settings_digest)
-    commits = run.execute(Pass("ingest", units, IngestGranule(), encode_object_rows))
-    run.facts["data_tier"] = ", ".join(sorted({str(commit.facts.get("data_tier", "none")) for commit in commits}))
-    run.facts["summary"] = {"swath stores": f"{run.url}/{FOLDER}/*.zarr"}
+    """Executes the passes."""
+    plan(settings, run.settings_digest)
+    granules = _granule_units(settings, run.settings_digest)
+    if settings.inputs.inventory:
+        run_plants(run, settings)
+    if granules:
+        commits = run.execute(Pass("ingest", granules, IngestGranule(), encode_object_rows))
+        tiers = sorted({*tiers_of(commits), *filter(None, str(run.facts.get("data_tier", "")).split(", "))})
+        run.facts["data_tier"] = ", ".join(tiers)
+        run.facts["summary"] = {**run.facts.get("summary", {}), "swath stores": f"{run.url}/{FOLDER}/*.zarr"}
 
 
 def publish(run: Run, settings: Settings) -> None:
-    """Nothing beside the stores themselves."""
+    """The page of the plants; granules have none."""
+    if settings.inputs.inventory:
+        plants_report(run, settings)
+
+
+def _granule_units(settings: Settings, digest: str) -> tuple[Unit, ...]:
+    granules = expanded(settings.inputs.tropomi)
+    return tuple(plan_unit("ingest", file_key(url), [url], settings_digest=digest) for url in granules)

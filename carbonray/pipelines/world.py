@@ -1,22 +1,27 @@
-"""The small Earth as files: simulated granules, the wind that blew, the true sources, and a CO2 grid of them."""
+"""The small Earth as files: granules with their truth, and a fleet of power plants with all that is told of it."""
 
 from dataclasses import dataclass
 
-from carbonray.contract import Reading, Unit, encode_object_rows, object_rows
+from carbonray.contract import Reader, Reading, Unit, encode_object_rows, object_rows
 from carbonray.engine.plan import Pass
 from carbonray.engine.run import Run
+from carbonray.errors import SettingsError
 from carbonray.io.objectstore import sha256
+from carbonray.pipelines.planning import tiers_of
 from carbonray.settings import Settings
 from carbonray.synthetic import world
+from carbonray.synthetic.fleet import plants_of
+from carbonray.synthetic.fleet_files import MakeFleet, image_years
 from carbonray.synthetic.world import DATA_TIER, WorldRules
 
-SUMMARY = "a small Earth of simulated TROPOMI swaths with known sources, in the files of the real product"
-SECTIONS = ("world",)
+SUMMARY = "a small Earth in the files of real products: TROPOMI swaths over known sources, a fleet of power plants"
+SECTIONS = ("world", "fleet", "render")
+PARTS = ("swaths", "fleet", "images")
 
 
 @dataclass(frozen=True)
-class MakeWorld:
-    """Reader of one part of the small Earth, whose rows are ready objects.
+class MakeSwaths:
+    """Reader of one part of the world of swaths, whose rows are ready objects.
 
     Attributes:
         rules: the small Earth.
@@ -40,27 +45,74 @@ class MakeWorld:
 
 
 def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
-    """One unit a granule, one a day of weather, one for the truth."""
-    rules = settings.world
-    granules = [
-        _unit(digest, f"granule-{d:03d}-{o:05d}", kind="granule", day=d, orbit=o) for d, o in world.granule_keys(rules)
-    ]
-    weather = [_unit(digest, f"weather-{day:03d}", kind="weather", day=day) for day in range(rules.days)]
-    return (*granules, *weather, _unit(digest, "truth", kind="truth"))
+    """One unit a granule, a day of weather, a plant's reports, a plant's images of one imager and year, and the truth.
+
+    Raises:
+        SettingsError: `world.parts` names no part there is.
+    """
+    parts = settings.world.parts
+    if not parts or not set(parts) <= set(PARTS):
+        raise SettingsError(
+            f"the small Earth has no parts {sorted(set(parts) - set(PARTS))}",
+            where="world.parts",
+            expected=f"some of {', '.join(PARTS)}",
+            remedy="Correct the setting.",
+        )
+    made = {"swaths": _swath_units, "fleet": _fleet_units, "images": _image_units}
+    return tuple(unit for part in PARTS if part in parts for unit in made[part](settings, digest))
 
 
 def run(run: Run, settings: Settings) -> None:
-    """Executes the one pass."""
-    commits = run.execute(
-        Pass("world", plan(settings, run.settings_digest), MakeWorld(settings.world), encode_object_rows)
-    )
-    run.facts["data_tier"] = DATA_TIER
-    run.facts["summary"] = {"files": sum(len(commit.objects) for commit in commits), "data tier": DATA_TIER}
+    """Executes one pass for the swaths and one for the fleet."""
+    units = plan(settings, run.settings_digest)
+    readers: dict[str, Reader] = {
+        "world": MakeSwaths(settings.world),
+        "fleet": MakeFleet(settings.fleet, settings.render),
+    }
+    commits = []
+    for name, reader in readers.items():
+        own = tuple(unit for unit in units if unit.pass_name == name)
+        if own:
+            commits += run.execute(Pass(name, own, reader, encode_object_rows))
+    tier = ", ".join(tiers_of(commits))
+    run.facts["data_tier"] = tier
+    run.facts["summary"] = {"files": sum(len(commit.objects) for commit in commits), "data tier": tier}
 
 
 def publish(run: Run, settings: Settings) -> None:
     """Nothing beside the files themselves."""
 
 
-def _unit(digest: str, key: str, **partition: int | str) -> Unit:
-    return Unit("world", sha256(f"{digest} {key}".encode())[:32], key, partition, (), ())
+def _swath_units(settings: Settings, digest: str) -> list[Unit]:
+    rules = settings.world
+    granules = [
+        _unit("world", digest, f"granule-{d:03d}-{o:05d}", kind="granule", day=d, orbit=o)
+        for d, o in world.granule_keys(rules)
+    ]
+    weather = [_unit("world", digest, f"weather-{day:03d}", kind="weather", day=day) for day in range(rules.days)]
+    return [*granules, *weather, _unit("world", digest, "truth", kind="truth")]
+
+
+def _fleet_units(settings: Settings, digest: str) -> list[Unit]:
+    plants = plants_of(settings.fleet)
+    reports = [_unit("fleet", digest, plant.plant_id, kind="reports", plant=plant.index) for plant in plants]
+    return [_unit("fleet", digest, "inventory", kind="inventory"), *reports]
+
+
+def _image_units(settings: Settings, digest: str) -> list[Unit]:
+    return [
+        _unit(
+            "fleet",
+            digest,
+            f"{plant.plant_id}-{imager}-{year}",
+            kind="images",
+            plant=plant.index,
+            imager=imager,
+            year=year,
+        )
+        for plant, imager, year in image_years(settings.fleet)
+    ]
+
+
+def _unit(pass_name: str, digest: str, key: str, **partition: int | str) -> Unit:
+    return Unit(pass_name, sha256(f"{digest} {key}".encode())[:32], key, partition, (), ())

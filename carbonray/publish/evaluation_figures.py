@@ -1,6 +1,6 @@
 """The figures of an evaluation: detection curves, precision against recall, F1 by stratum, as PNG.
 
-Tables are `vocab.tables.DETECTION_CURVES`, `PRECISION_RECALL` and `SCORES`; every panel names its data tier.
+Tables are `vocab.evaluation_tables.DETECTION_CURVES`, `PRECISION_RECALL` and `SCORES`; every panel names its data tier.
 """
 
 import io

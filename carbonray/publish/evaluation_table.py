@@ -1,14 +1,15 @@
 """The scores of an evaluation as Markdown: what was frozen, which bundles, and one table a question.
 
 Source: SCIENCE 0.3: synthetic results carry their tier, and published figures stand in columns of their own. Tables are
-`vocab.tables.SCORES` and `DETECTION_CURVES`; a dash is an undefined score.
+`vocab.evaluation_tables.SCORES` and `DETECTION_CURVES`; a dash is an undefined score.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+
+from carbonray.publish.markdown import number, table
 
 Row = Mapping[str, Any]
 TITLES = {"g1": "G1, the training generator, scenes no fit has seen", "g2": "G2, the shift tier: wandering puffs"}
@@ -53,8 +54,8 @@ def summary_text(scores: pa.Table, theta: float) -> str:
         lines.append(f"{'':26}{'RA':>7}{'prec.':>7}{'IoU':>7}{'F1':>7}{'km':>7}{'bias':>8}")
         for row in own:
             figures = (row["ra"], row["precision"], row["iou"], row["f1"])
-            cells = "".join(f"{_number(value):>7}" for value in figures)
-            km, bias = _number(row["error_km_median"], 1), _number(row["bias_kg_s"])
+            cells = "".join(f"{number(value):>7}" for value in figures)
+            km, bias = number(row["error_km_median"], 1), number(row["bias_kg_s"])
             lines.append(f"{row['method'][:26]:26}{cells}{km:>7}{bias:>8}{' *' if row['flag'] else ''}")
     return "\n".join(lines)
 
@@ -62,7 +63,7 @@ def summary_text(scores: pa.Table, theta: float) -> str:
 def _head(frozen: Mapping[str, Any], bundles: Sequence[Row]) -> str:
     facts = "\n".join(f"| {name} | `{value}` |" for name, value in frozen.items())
     names = ("name", "sha256", "cut", "trained by", "flag")
-    listed = _table(names, ([row.get(name, "") for name in names] for row in bundles))
+    listed = table(names, ([row.get(name, "") for name in names] for row in bundles))
     return (
         "# Evaluation of NO2 hotspot detection\n\n"
         "Every figure is SYNTHETIC, of the tier its heading names, but those in columns headed "
@@ -81,22 +82,22 @@ def _main_table(rows: Iterable[Row], curves: Iterable[Row], generator: str, thet
     title = f"## {first['data_tier']}: {TITLES[generator]}; targets above {theta:g}, detections {WAYS[found_at]}"
     counts = f"{first['n_scenes']} scenes, {first['n_sources']} sources above theta."
     cells = (_score_cells(row, limits[row["method"]], most_kg_s) for row in chosen)
-    return f"{title}\n\n{counts}\n\n{_table(_SCORES, cells)}"
+    return f"{title}\n\n{counts}\n\n{table(_SCORES, cells)}"
 
 
 def _score_cells(row: Row, limit: Row, most_kg_s: float) -> list[str]:
     return [
         row["method"] + (" *" if row["flag"] else ""),
-        f"{_number(row['ra'])} [{_number(row['ra_p05'])}, {_number(row['ra_p95'])}]",
-        " / ".join(_number(row[name]) for name in ("ra_q1", "ra_median", "ra_q3")),
-        _number(row["precision"]),
-        _number(row["iou"]),
-        f"{_number(row['f1'])} [{_number(row['f1_p05'])}, {_number(row['f1_p95'])}]",
-        _number(row["false_area"], 4),
-        _number(row["false_blobs"], 2),
-        f"{_number(row['error_km_median'], 1)} / {_number(row['error_km_p90'], 1)}",
-        _number(row["bias_kg_s"]),
-        _number(row["rmse_kg_s"]),
+        f"{number(row['ra'])} [{number(row['ra_p05'])}, {number(row['ra_p95'])}]",
+        " / ".join(number(row[name]) for name in ("ra_q1", "ra_median", "ra_q3")),
+        number(row["precision"]),
+        number(row["iou"]),
+        f"{number(row['f1'])} [{number(row['f1_p05'])}, {number(row['f1_p95'])}]",
+        number(row["false_area"], 4),
+        number(row["false_blobs"], 2),
+        f"{number(row['error_km_median'], 1)} / {number(row['error_km_p90'], 1)}",
+        number(row["bias_kg_s"]),
+        number(row["rmse_kg_s"]),
         _limit(limit["q50_kg_s"], most_kg_s),
         _limit(limit["q90_kg_s"], most_kg_s),
     ]
@@ -105,13 +106,13 @@ def _score_cells(row: Row, limit: Row, most_kg_s: float) -> list[str]:
 def _difference_table(differences: Sequence[Row]) -> str:
     """Pairs of methods on the same scenes."""
     lines = [
-        [row["data_tier"], f"{row['first']} minus {row['second']}", _number(row["difference"]), _number(row["p05"]),
-         _number(row["p95"]), "yes" if row["significant"] else "no"]
+        [row["data_tier"], f"{row['first']} minus {row['second']}", number(row["difference"]), number(row["p05"]),
+         number(row["p95"]), "yes" if row["significant"] else "no"]
         for row in differences
     ]  # fmt: skip
     heads = ("tier", "F1", "difference, SYNTHETIC", "5 %", "95 %", "interval excludes 0")
     title = "## SYNTHETIC: differences of F1 on the same scenes, at own cuts, targets above the least theta"
-    return f"{title}\n\n{_table(heads, lines)}"
+    return f"{title}\n\n{table(heads, lines)}"
 
 
 def _strength_table(rows: Sequence[Row]) -> str:
@@ -132,7 +133,7 @@ def _strength_table(rows: Sequence[Row]) -> str:
         f"{stratum}, published (other data)" for stratum in strata
     ]
     title = f"## Recognition accuracy by strength: first quartile / median over scenes, both maps above {theta:g}"
-    return f"{title}\n\n{_table(('method', 'tier', *heads), lines)}"
+    return f"{title}\n\n{table(('method', 'tier', *heads), lines)}"
 
 
 def _strata_table(rows: Sequence[Row], generator: str) -> str:
@@ -142,10 +143,10 @@ def _strata_table(rows: Sequence[Row], generator: str) -> str:
     strata = list(dict.fromkeys((row["stratum_of"], row["stratum"], row["n_scenes"]) for row in chosen))
     by_method: dict[str, list[str]] = {}
     for row in chosen:
-        by_method.setdefault(row["method"], []).append(_number(row["f1"]))
+        by_method.setdefault(row["method"], []).append(number(row["f1"]))
     heads = [f"{of} {name} ({n})" if of != "all" else f"all ({n})" for of, name, n in strata]
     title = f"## {chosen[0]['data_tier']}: F1 at the own cut, targets above {theta:g}, by stratum (scenes)"
-    return f"{title}\n\n{_table(('method', *heads), ([name, *cells] for name, cells in by_method.items()))}"
+    return f"{title}\n\n{table(('method', *heads), ([name, *cells] for name, cells in by_method.items()))}"
 
 
 def _ways(rows: Iterable[Row], generator: str) -> list[tuple[float, str]]:
@@ -163,19 +164,10 @@ def _values(rows: Iterable[Row], name: str, known: Mapping[str, str]) -> list[st
 
 def _pair(row: Row | None, low: str, middle: str) -> str:
     """Two figures, or nothing where neither is known."""
-    found = ("–", "–") if row is None else (_number(row[low]), _number(row[middle]))
+    found = ("–", "–") if row is None else (number(row[low]), number(row[middle]))
     return "" if found == ("–", "–") else " / ".join(found)
 
 
 def _limit(value: float, most: float) -> str:
     """An emission of the fitted curve, cut off where no source is."""
-    return f"> {most:g}" if value > most else _number(value)
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _table(heads: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    ruled = [heads, ["---"] * len(heads), *lines]
-    return "\n".join("| " + " | ".join(str(cell) for cell in cells) + " |" for cells in ruled)
+    return f"> {most:g}" if value > most else number(value)

@@ -15,6 +15,7 @@ from carbonray.publish import charts, report_run, report_sources
 from carbonray.publish.charts import CurveChart
 from carbonray.publish.grid_view import GridView
 from carbonray.publish.page import document, figure, legend_entry, section, side_by_side, table, tall, tiles
+from carbonray.publish.report_plants import PlantFacts, plant_sections, plant_sentence
 from carbonray.publish.report_sources import Comparison
 from carbonray.publish.svg import Markup, escaped, tag
 
@@ -47,6 +48,7 @@ class ReportFacts:
         hotspots: `vocab.tables.HOTSPOTS`.
         grids: the annual grid, a view a year.
         comparison: the hotspots against an inventory of sources.
+        plants: the power plants, their images and what was excluded.
         daily: columns `day` (from 1970-01-01), `n_judged` and `n_detected` (pixels).
         quarantine: `vocab.tables.QUARANTINE`.
         scores: evaluation tables.
@@ -59,6 +61,7 @@ class ReportFacts:
     hotspots: pa.Table | None = None
     grids: tuple[GridView, ...] = ()
     comparison: Comparison | None = None
+    plants: PlantFacts | None = None
     daily: pa.Table | None = None
     quarantine: pa.Table | None = None
     scores: tuple[ScoreTable, ...] = ()
@@ -73,6 +76,7 @@ def render_report(facts: ReportFacts) -> bytes:
         "Hotspots": report_sources.table_section(facts.hotspots, facts.comparison),
         "Inventory": report_sources.inventory_section(facts.comparison),
         "Days": _days(facts.daily),
+        **(plant_sections(facts.plants) if facts.plants else {}),
         "Skill": _skill(facts.scores, facts.curves),
         "Run": report_run.run_section(facts.run),
         "Set aside": report_run.quarantine_section(facts.quarantine),
@@ -81,7 +85,7 @@ def render_report(facts: ReportFacts) -> bytes:
     present = {name: part for name, part in parts.items() if part}
     links = (tag("a", name, href=f"#{_anchor(name)}") for name in present)
     header = tag("header", *_opening(facts), tag("nav", *links, aria_label="Sections"), tiles(_first_numbers(facts)))
-    return document(facts.title, _banner(facts.run), header, present.values(), _footer()).encode("utf-8")
+    return document(facts.title, _banner(facts.run), header, present.values(), _footer(facts)).encode("utf-8")
 
 
 def _anchor(name: str) -> str:
@@ -106,8 +110,13 @@ def _opening(facts: ReportFacts) -> list[Markup]:
     return [
         tag("p", f"carbonray {run.get('job', '')} · run {run.get('run_id', '')}{when}", class_="eyebrow"),
         tag("h1", facts.title),
-        tag("p", report_sources.summary_sentence(facts.hotspots, facts.comparison, facts.daily), class_="lead"),
+        tag("p", _lead(facts), class_="lead"),
     ]
+
+
+def _lead(facts: ReportFacts) -> str:
+    found = report_sources.summary_sentence(facts.hotspots, facts.comparison, facts.daily)
+    return " ".join(filter(None, (found, plant_sentence(facts.plants) if facts.plants else "")))
 
 
 def _first_numbers(facts: ReportFacts) -> dict[str, object]:
@@ -171,9 +180,9 @@ def _score_table(part: ScoreTable) -> Markup:
     return tag("div", tag("h3", part.title), table(part.columns, part.rows, part.caption, groups))
 
 
-def _footer() -> Markup:
-    return escaped(
-        "Coastlines: Natural Earth (public domain), through world-atlas (ISC). Local dates are mean solar dates. "
-        "Relative emission is the network's output between 0 and 1 of its training range, not a mass. "
-        "This page fetches nothing and runs no script."
-    )
+def _footer(facts: ReportFacts) -> Markup:
+    lines = ["Coastlines: Natural Earth (public domain), through world-atlas (ISC)."]
+    if facts.hotspots is not None:
+        lines.append("Local dates are mean solar dates.")
+        lines.append("Relative emission is the network's output between 0 and 1 of its training range, not a mass.")
+    return escaped(" ".join([*lines, "This page fetches nothing and runs no script."]))

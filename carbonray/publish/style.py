@@ -39,6 +39,9 @@ border-bottom:1px solid var(--line);font-size:15px}
 .columns>*{min-width:0}
 .columns>:only-child{max-width:640px;grid-column:1/-1}
 .tall{max-height:340px;overflow:auto}
+.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(180px,1fr));gap:6px 18px}
+.pictures .figure{image-rendering:pixelated}
+.ring{fill:none;stroke:#fff;stroke-width:.8;vector-effect:non-scaling-stroke;stroke-dasharray:2 2}
 figure{margin:8px 0 16px}
 .figure{display:block;width:100%;height:auto}
 figcaption{color:var(--muted);font-size:14px;line-height:1.45;margin-top:8px;max-width:60em}

@@ -80,12 +80,14 @@ class PeerChoice:
         divergence: cut of best F1 at the first theta.
         oracle: likewise.
         oracle_gain: true over estimated emission of the oracle.
+        mean_kg_s: mean emission of the target sources at the first theta, 0 without any.
     """
 
     vcd_umol_m2: tuple[float, ...]
     divergence: float
     oracle: float
     oracle_gain: float = 1.0
+    mean_kg_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class Methods:
         yield Answer("VCD threshold", no2, cuts[0], cuts, VCD_CUTS_UMOL_M2, np.nan)
         yield self._binary("z-test mask", peers.ztest(no2, rules.masks), np.nan)
         yield self._map("divergence", _divergence(held_out.scenes, rules), choice.divergence, q_max)
-        oracle = replace(rules.oracle, column_gain=rules.oracle.column_gain * choice.oracle_gain)
+        oracle = calibrated_oracle(rules, choice)
         found = peers.oracle(held_out.scenes, held_out.weather, q_max, oracle, held_out.unit_plumes)
         yield self._map("oracle", found, choice.oracle, q_max)
 
@@ -156,6 +158,11 @@ class Methods:
 
     def _binary(self, name: str, score: Maps, kg_s: float) -> Answer:
         return Answer(name, score, _BINARY, tuple(_BINARY for _ in self._above), np.array([_BINARY]), kg_s)
+
+
+def calibrated_oracle(rules: MethodRules, choice: PeerChoice) -> OracleRules:
+    """The oracle with the gain that validation scenes give it."""
+    return replace(rules.oracle, column_gain=rules.oracle.column_gain * choice.oracle_gain)
 
 
 def just_above(theta: float) -> float:

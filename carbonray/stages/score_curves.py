@@ -13,13 +13,13 @@ from carbonray.science.no2.detection_limit import CurveRules, detection_counts, 
 from carbonray.science.stats.reduction import wilson_interval
 from carbonray.stages.held_out import DATA_TIERS
 from carbonray.stages.score_tables import ScoreSheet
-from carbonray.vocab import tables
+from carbonray.vocab import evaluation_tables as tables
 
 
 def detection_rows(
     sheet: ScoreSheet, generator: str, edges_kg_s: tuple[float, ...], rules: CurveRules
 ) -> list[dict[str, Any]]:
-    """Rows of `vocab.tables.DETECTION_CURVES`: all sources of the generator, whatever their strength."""
+    """Rows of `vocab.evaluation_tables.DETECTION_CURVES`: all sources of the generator, whatever their strength."""
     rows = []
     for number, (method, theta, found_at) in enumerate(sheet.keys):
         own = sheet.sources["key"] == number
@@ -47,7 +47,7 @@ def detection_rows(
 
 
 def precision_recall(counts: pa.Table) -> pa.Table:
-    """Counts of all units added up, as `vocab.tables.PRECISION_RECALL`."""
+    """Counts of all units added up, as `vocab.evaluation_tables.PRECISION_RECALL`."""
     keys = ["generator", "method", "theta", "cut"]
     summed = counts.group_by(keys).aggregate([(name, "sum") for name in ("tp", "fp", "fn")])
     tp, fp, fn = (summed.column(f"{name}_sum").to_numpy().astype(np.float64) for name in ("tp", "fp", "fn"))

@@ -18,7 +18,7 @@ from carbonray.errors import ContractError
 from carbonray.science.no2.scoring import STRENGTH_NAMES, quartiles, strength_class
 from carbonray.science.stats.bootstrap import BootstrapRules, block_bootstrap_sums, interval
 from carbonray.stages.held_out import DATA_TIERS
-from carbonray.vocab import tables
+from carbonray.vocab import evaluation_tables as tables
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -134,7 +134,7 @@ def count_names(edges: Sequence[int]) -> list[str]:
 def score_rows(
     sheet: ScoreSheet, generator: str, q_max_kg_s: float, rules: StrataRules, bootstrap: BootstrapRules, seed: int
 ) -> Iterator[dict[str, Any]]:
-    """Rows of `vocab.tables.SCORES` of one generator, in the order of strata, then of keys; no bundle is named yet."""
+    """Rows of `vocab.evaluation_tables.SCORES` of one generator, by stratum, then by key; no bundle is named yet."""
     relative = sheet.sources["q_kg_s"] / q_max_kg_s
     for number, stratum in enumerate(strata_of(sheet, rules)):
         hits, others, missed = _pixel_counts(sheet, stratum)

@@ -22,7 +22,8 @@ from carbonray.science.no2.scenes import paint_targets
 from carbonray.science.no2.scoring import AttributionRules, counts_by_cut, score_maps, score_sources, strength_class
 from carbonray.stages.held_out import HeldOut, SceneSource
 from carbonray.stages.methods import Answer, MethodRules, Methods, Network, PeerChoice
-from carbonray.vocab import tables
+from carbonray.stages.quantifying import QuantifierRules, targets_of, told_estimates
+from carbonray.vocab import evaluation_tables as tables
 
 STRENGTHS = ("weak", "middle", "strong")
 INCOMPLETE = "rejected: incomplete tile"
@@ -35,7 +36,7 @@ class ScoringRules:
 
     Attributes:
         thetas: relative emissions above which a pixel of the truth is a target; the paper's cut is 0.2, and peers'
-            own cuts are chosen at the first.
+            own cuts are chosen at the first, whose target sources are quantified.
         radius_px: half width of the square about a source in which a detection is its own (inferred).
     """
 
@@ -53,6 +54,7 @@ class ScoreScenes:
         methods: what the methods are told.
         choice: what validation scenes say of the peers.
         scoring: what counts.
+        quantifiers: what those that are told a source's place are told beside it.
         folder: of the tables in the run's folder.
     """
 
@@ -61,10 +63,11 @@ class ScoreScenes:
     methods: MethodRules
     choice: PeerChoice
     scoring: ScoringRules
+    quantifiers: QuantifierRules
     folder: str
 
     def __call__(self, unit: Unit) -> Reading:
-        """`scenes/KEY`, `sources/KEY` and `cuts/KEY`, in Parquet."""
+        """`scenes/KEY`, `sources/KEY`, `cuts/KEY` and `emissions/KEY`, in Parquet."""
         generator, start, stop = (unit.partition[name] for name in ("generator", "start", "stop"))
         held_out = self.source.draw(str(generator), int(start), int(stop))
         ask = Methods(self.networks, self.methods, self.choice, self.scoring.thetas)
@@ -73,10 +76,11 @@ class ScoreScenes:
         for answer in ask(held_out):
             judged = judge(answer, held_out, targets, self.scoring)
             parts.append((*judged, _cut_rows(answer, targets, self.scoring.thetas)))
-        named = zip(("scenes", "sources", "cuts"), _SCHEMAS, zip(*parts, strict=True), strict=True)
+        told = told_estimates(held_out, self.methods, self.choice, self.quantifiers, self.scoring.thetas[0])
+        named = zip(_SCHEMAS.items(), (*zip(*parts, strict=True), tuple(told)), strict=True)
         objects = {
             f"{self.folder}/{name}/{unit.key}.parquet": _encoded(_joined(batches), schema, str(generator))
-            for name, schema, batches in named
+            for (name, schema), batches in named
         }
         return Reading(object_rows(objects), _account(int(stop) - int(start), len(held_out.index)))
 
@@ -104,21 +108,28 @@ class ChoosePeers:
         thetas, scenes = self.scoring.thetas, held_out.scenes
         found = oracle_emissions(scenes, held_out.weather, self.methods.oracle)
         targets = paint_targets(scenes, self.methods.q_max_kg_s)
+        strong = scenes.source_q_kg_s[targets_of(scenes, thetas[0], self.methods.q_max_kg_s)]
+        mean_kg_s = float(strong.mean()) if len(strong) else 0.0
         gain = fitted_gain(scenes.source_q_kg_s, found) if np.isfinite(found).any() else 1.0
         fixed = tuple(self.methods.peers.vcd_cut_umol_m2 for _ in thetas)
-        prior = PeerChoice(fixed, thetas[0], thetas[0], gain)
+        prior = PeerChoice(fixed, thetas[0], thetas[0], gain, mean_kg_s)
         rows, best = [], {}
         for answer in Methods((), self.methods, prior, thetas).peers(held_out):
             rows.append(_cut_rows(answer, targets, thetas))
             best[answer.name] = _best_cuts(rows[-1], thetas)
-        choice = PeerChoice(best["VCD threshold"], best["divergence"][0], best["oracle"][0], gain)
+        choice = PeerChoice(best["VCD threshold"], best["divergence"][0], best["oracle"][0], gain, mean_kg_s)
         data = _encoded(_joined(rows), tables.CUT_COUNTS, "g1")
         objects = {f"{self.folder}/validation.parquet": data}
         facts = {"choice": asdict(choice if targets.any() else prior)}
         return Reading(object_rows(objects), _account(stop - start, len(held_out.index)), facts=facts)
 
 
-_SCHEMAS = (tables.SCENE_SCORES, tables.SOURCE_SCORES, tables.CUT_COUNTS)
+_SCHEMAS = {
+    "scenes": tables.SCENE_SCORES,
+    "sources": tables.SOURCE_SCORES,
+    "cuts": tables.CUT_COUNTS,
+    "emissions": tables.EMISSION_ESTIMATES,
+}
 
 
 def judge(answer: Answer, held_out: HeldOut, targets: Maps, rules: ScoringRules) -> tuple[Batch, Batch]:

@@ -55,6 +55,8 @@ class WorldRules:
     """The small Earth.
 
     Attributes:
+        parts: what is made: `swaths` with their wind and truth, the `fleet`'s inventories, reports and weather, and
+            its `images` as its imagers' providers deliver them.
         region: west, south, east, north, degrees; west > east lies across 180.
         first_day: first local solar date; days before 2019-08-06 have pixels of 7 km, later ones 5.5 km.
         days: number of days.
@@ -70,6 +72,7 @@ class WorldRules:
         wind, transport, retrieval: the three rooms' own rules.
     """
 
+    parts: tuple[str, ...] = ("swaths",)
     region: tuple[float, float, float, float] = (110.0, 30.0, 118.0, 38.0)
     first_day: str = "2019-07-24"
     days: int = 28

@@ -74,6 +74,56 @@ INVENTORY_CONFLICTS = pa.schema(
     ]
 )
 
+# the ids that were minted, for ever: rows are only ever added
+CROSSWALK = pa.schema(
+    [
+        column("entity", pa.string(), "1", "plant or unit"),
+        column("source", pa.string(), "1", "namespace of the id: editions of one inventory share it"),
+        column("source_id", pa.string(), "1", "the plant's or unit's id there"),
+        column("minted_id", pa.string(), "1", "`plant_id` or `unit_id`: never changed, never reused"),
+    ]
+)
+
+# what an inventory says that could not be taken as it is: the row or the value was set aside, or kept and listed
+INVENTORY_FINDINGS = pa.schema(
+    [
+        column("entity", pa.string(), "1", "plant, unit, structure or link"),
+        column("source", pa.string(), "1", "inventory"),
+        column("source_id", pa.string(), "1", "the id there"),
+        column("kind", pa.string(), "1", "quarantined: the row is left out; unset: the value is; kept: neither is"),
+        column("attribute", pa.string(), "1", "what is wrong with it"),
+        column("reason", pa.string(), "1", "what was found and what was expected"),
+    ]
+)
+
+# which fold a block of one degree belongs to: rows are only ever added
+FOLD_BLOCKS = pa.schema(
+    [
+        column("block_lat", pa.int16(), "degrees_north", "southern edge of the block"),
+        column("block_lon", pa.int16(), "degrees_east", "western edge of the block"),
+        column("fold", pa.int8(), "1", "0 to 3"),
+    ]
+)
+
+# one row a plant: its units and structures nested, each without the plant's id
+INVENTORY = pa.schema(
+    [
+        *PLANTS,
+        pa.field(
+            "units",
+            pa.list_(pa.struct([field for field in UNITS if field.name != "plant_id"])),
+            nullable=False,
+            metadata={"units": "1", "long_name": "its generating units, by id"},
+        ),
+        pa.field(
+            "structures",
+            pa.list_(pa.struct([field for field in STRUCTURES if field.name != "plant_id"])),
+            nullable=False,
+            metadata={"units": "1", "long_name": "its annotated towers and stacks, by id"},
+        ),
+    ]
+)
+
 PLANT_WEATHER = pa.schema(
     [
         _PLANT,

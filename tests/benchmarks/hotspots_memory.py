@@ -17,7 +17,7 @@ import psutil
 from carbonray.catalogue import run_job
 from carbonray.settings import load
 
-GRANULES, TIMES = 3, 10
+GRANULES, TIMES = 8, 10  # enough that the shorter run, too, has started every process it will have
 REGION = "[110.0, 30.0, 117.0, 37.0]"
 OBJECT_STORE_MB = 100
 GOAL = 1.15

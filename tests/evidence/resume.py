@@ -71,7 +71,7 @@ def run(
         run_id,
     ]
     if job == "hotspots":
-        named = [f"inputs.{name}={folder}/world/{path}" for name, path in DEMO_INPUTS.items()]
+        named = [f"inputs.{name}={folder}/world/{path}" for name, path in DEMO_INPUTS["hotspots"].items()]
         command += [part for text in named for part in ("--set", text)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen([*command, *flags], start_new_session=True, **quiet)

@@ -27,7 +27,7 @@ def main() -> None:
     node = cluster.add_node(**NODE)
 
     ray.init(address=cluster.address, logging_level=logging.WARNING, log_to_driver=False)
-    named = [f"inputs.{name}={folder}/world/{path}" for name, path in DEMO_INPUTS.items()]
+    named = [f"inputs.{name}={folder}/world/{path}" for name, path in DEMO_INPUTS["hotspots"].items()]
     job = threading.Thread(target=run_job, args=("hotspots", load([str(DEMO)], named), folder, run_id))
     try:
         job.start()

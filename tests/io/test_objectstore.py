@@ -150,6 +150,18 @@ def test_a_version_changes_with_the_object_and_with_a_stores_marker(root: str) -
     assert (tag, size) == (objectstore.version(f"{root}/swath.zarr/zarr.json")[0], 7)
 
 
+def test_a_product_that_is_a_folder_changes_with_any_of_its_objects_and_an_item_with_its_file(root: str) -> None:
+    objectstore.put_bytes(f"{root}/scene.SAFE/B02.jp2", b"12345")
+    objectstore.put_bytes(f"{root}/scene.SAFE/MTD.xml", b"12")
+    first = objectstore.version(f"{root}/scene.SAFE")
+    assert first == objectstore.version(f"{root}/scene.SAFE")
+    assert first[1] == 7
+    objectstore.put_bytes(f"{root}/scene.SAFE/B02.jp2", b"123456")
+    assert objectstore.version(f"{root}/scene.SAFE")[0] != first[0]
+    objectstore.put_bytes(f"{root}/items.json", b"{}")
+    assert objectstore.version(f"{root}/items.json#one") == objectstore.version(f"{root}/items.json")
+
+
 @given(st.binary(max_size=3000), st.integers(0, 3000), st.integers(1, 700))
 def test_parts_of_an_opened_object_are_its_bytes(data: bytes, start: int, length: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

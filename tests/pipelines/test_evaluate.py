@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,6 +16,7 @@ from carbonray.io import ledger
 from carbonray.io.model_store import bundle_sha256, packaged_bundle_url
 from carbonray.pipelines import evaluate
 from carbonray.science.no2.scenes import generator_sha256
+from carbonray.stages.quantifying import TOLD, TRIVIAL
 from carbonray.stages.score_tables import better_on_shift, class_names, count_names
 from tests.evidence import evaluation
 from tests.untrained import untrained_bundle
@@ -141,6 +143,39 @@ def test_differences_are_of_the_same_scenes(run: tuple[Path, tree.Settings, dict
     page = (folder / "evaluation" / "table.md").read_text().splitlines()
     line = next(line for line in page if line.startswith("| SYNTHETIC-T1 | unet minus divergence |"))
     assert f"{f1['g1', 'unet'] - f1['g1', 'divergence']:.3f}" == line.split("|")[3].strip()
+
+
+def test_emissions_of_methods_told_the_place_stand_apart_from_those_that_found_it(
+    run: tuple[Path, tree.Settings, dict[str, Any]],
+) -> None:
+    folder, _, facts = run
+    rows = rows_of(folder, "emission_scores")
+    assert {row["method"] for row in rows if row["told_place"]} == set(TOLD)
+    found = {"divergence", "unet", "unet, no wind", "unet, reversed wind"}  # finch says presence, and not emission
+    assert {row["method"] for row in rows if not row["told_place"]} == found
+    targets = {
+        row["generator"]: row["n_sources"]
+        for row in rows_of(folder)
+        if (row["method"], row["stratum"], row["theta"], row["found_at"]) == ("oracle", "all", 0.05, "cut")
+    }
+    everyone = [row for row in rows if row["stratum"] == "all"]
+    assert len(everyone) == 2 * (len(TOLD) + len(found))
+    assert all(row["n_sources"] == targets[row["generator"]] >= row["n_estimated"] for row in everyone)
+    trivial = next(row for row in everyone if (row["method"], row["generator"]) == (TRIVIAL, "g1"))
+    truth = pq.read_table(folder / "evaluation" / "emissions").to_pylist()
+    own = [row["q_kg_s"] for row in truth if (row["method"], row["generator"]) == (TRIVIAL, "g1")]
+    assert trivial["bias_kg_s"] == pytest.approx(facts["validation"]["mean_kg_s"] - np.mean(own))
+
+
+def test_the_page_heads_each_group_of_emissions(run: tuple[Path, tree.Settings, dict[str, Any]]) -> None:
+    page = (run[0] / "evaluation" / "table.md").read_text()
+    for generator, tier in (("G1", "SYNTHETIC-T1"), ("G2", "SYNTHETIC-T2")):
+        for group, methods in (("told", TOLD), ("found", ("divergence", "unet"))):
+            title = f"## {tier}: emissions of {generator} sources above 0.05, {group} the place\n"
+            section = page.split(title)[1].split("\n## ")[0]
+            names = [line.split(" | ")[0][2:] for line in section.splitlines() if line.startswith("| ")][2:]
+            assert names[: len(methods)] == list(methods)
+            assert all(name in TOLD or group == "found" for name in names)
 
 
 def test_a_finished_evaluation_does_nothing_again(run: tuple[Path, tree.Settings, dict[str, Any]]) -> None:

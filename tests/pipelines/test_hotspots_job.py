@@ -38,7 +38,7 @@ def earth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def hotspot_settings(earth: Path, *more: str) -> Settings:
     world = earth / "world"
-    named = [f"inputs.{name}={world}/{path}" for name, path in DEMO_INPUTS.items()]
+    named = [f"inputs.{name}={world}/{path}" for name, path in DEMO_INPUTS["hotspots"].items()]
     return load(overrides=["engine.backend=memory", f"inputs.bundles={earth}/bundle", *named, *more])
 
 

@@ -21,7 +21,7 @@ from carbonray.stages.score_tables import (
     scores_table,
     strata_of,
 )
-from carbonray.vocab import tables
+from carbonray.vocab import evaluation_tables as tables
 
 Q_MAX = 3.0
 BOOTSTRAP = BootstrapRules(resamples=200)

@@ -14,8 +14,9 @@ from carbonray.science.no2.scenes import SceneRules, paint_targets
 from carbonray.science.spatial.tiling import TileRules
 from carbonray.stages.held_out import HeldOut, HeldOutRules, SceneSource
 from carbonray.stages.methods import PEERS, REL_CUTS, Answer, MethodRules, Methods, Network, PeerChoice, just_above
+from carbonray.stages.quantifying import QuantifierRules
 from carbonray.stages.scoring import INCOMPLETE, ChoosePeers, ScoreScenes, ScoringRules, judge
-from carbonray.vocab import tables
+from carbonray.vocab import evaluation_tables as tables
 from tests.untrained import untrained_bundle
 
 Q_MAX = 3.0
@@ -137,7 +138,7 @@ def test_an_answer_does_not_depend_on_the_scenes_beside_it(unet: Network) -> Non
 
 def test_a_work_unit_is_counted_into_three_tables(unet: Network) -> None:
     unit = Unit("score", "id", "g1-a", {"generator": "g1", "start": START, "stop": START + 10}, (), ())
-    reader = ScoreScenes(SOURCE, (unet,), RULES, CHOICE, SCORING, "evaluation")
+    reader = ScoreScenes(SOURCE, (unet,), RULES, CHOICE, SCORING, QuantifierRules(), "evaluation")
     reading = reader(unit)
     assert reading.rows["read"] == 10
     assert reading.rows["kept"] + reading.rows[INCOMPLETE] == 10

@@ -14,7 +14,18 @@ from numpy.typing import NDArray
 NODATA_DN = 0
 
 # bits of a pixel's flags
-FLAG_BITS = MappingProxyType({"nodata": 1, "cloud": 2, "haze": 4, "shadow": 8, "snow": 16, "saturated": 32})
+FLAG_BITS = MappingProxyType(
+    {
+        "nodata": 1,  # in any band that the image has
+        "cloud": 2,  # cirrus included
+        "haze": 4,  # heavy haze
+        "shadow": 8,
+        "snow": 16,
+        "saturated": 32,
+        "light_haze": 64,
+        "suspect": 128,  # the product doubts the pixel
+    }
+)
 
 # bits of an image's quality
 QUALITY_BITS = MappingProxyType(
@@ -24,8 +35,25 @@ QUALITY_BITS = MappingProxyType(
         "partial": 4,  # the region is not wholly inside the image
         "no_metadata_scaling": 8,  # scale and offset are the product's documented constants
         "missing_band": 16,  # a band's file is absent: nodata
+        "no_haze_mask": 32,  # the product carries none: haze_fraction is NaN
     }
 )
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A tower or stack whose vapor is looked for.
+
+    Attributes:
+        structure_id: id of the annotation.
+        kind: one of `STRUCTURE_KINDS`.
+        lat, lon: degrees, WGS84.
+    """
+
+    structure_id: str
+    kind: str
+    lat: float
+    lon: float
 
 
 @dataclass(frozen=True)
@@ -33,8 +61,8 @@ class RegionGrid:
     """The fixed pixel grid of one plant and imager, on which all its images lie.
 
     Attributes:
-        epsg: of the projected coordinate system, a UTM zone.
-        left, top: outer corner of the first pixel, m; multiples of `pixel_m`.
+        epsg: of the projected coordinate system: a UTM zone, near the poles a polar stereographic system.
+        left, top: outer corner of the first pixel, m; on the lattice of the imager's own products.
         pixel_m: pixel size.
         rows, cols: shape.
     """
@@ -85,6 +113,11 @@ class RegionImage:
     quality: int
     source_url: str
     data_tier: str
+
+    @property
+    def year(self) -> int:
+        """Calendar year of the acquisition, UTC."""
+        return int(np.datetime64(self.time_utc_ns, "ns").astype("datetime64[Y]").astype(np.int64)) + 1970
 
     def fraction(self, flag: str) -> float:
         """Share of the measured pixels that carry a flag; NaN where nothing is measured."""

@@ -1,0 +1,46 @@
+"""How pipelines plan: globs to URLs, URLs to keys, and units over a run's own objects, known by their checksums."""
+
+from collections.abc import Mapping, Sequence
+
+from carbonray.contract import Unit
+from carbonray.engine.run import Run
+from carbonray.io import objectstore
+from carbonray.io.ledger import Commit, ObjectRecord
+
+
+def expanded(patterns: Sequence[str]) -> tuple[str, ...]:
+    """Every URL that some globs stand for."""
+    return tuple(url for pattern in patterns for url in objectstore.expand(pattern))
+
+
+def file_key(url: str) -> str:
+    """A file's name without folder and suffix."""
+    name = url.rstrip("/").rsplit("/", 1)[-1]
+    return name.rsplit(".", 1)[0] if "." in name else name
+
+
+def unit_id_of(pass_name: str, parts: Sequence[str], digest: str) -> str:
+    """Id of a unit whose inputs are objects of this run, known by their checksums."""
+    return objectstore.sha256("\n".join([pass_name, digest, *parts]).encode())[:32]
+
+
+def unit_over(
+    run: Run, pass_name: str, key: str, records: Sequence[ObjectRecord], partition: Mapping[str, int | str]
+) -> Unit:
+    """A unit that reads objects of the same run."""
+    hashes = tuple(record.sha256 for record in records)
+    unit_id = unit_id_of(pass_name, [key, *hashes], run.settings_digest)
+    urls = tuple(objectstore.join(run.url, record.key) for record in records)
+    return Unit(pass_name, unit_id, key, dict(partition), urls, hashes, bytes=sum(record.bytes for record in records))
+
+
+def records_of(commits: Sequence[Commit], folder: str, suffix: str = "") -> list[ObjectRecord]:
+    """The committed objects under a folder of the run, in the order of the commits."""
+    found = (record for commit in commits for record in commit.objects)
+    return [record for record in found if record.key.startswith(folder) and record.key.endswith(suffix)]
+
+
+def tiers_of(commits: Sequence[Commit]) -> tuple[str, ...]:
+    """Every data tier that commits speak of; a unit without rows has none."""
+    named = (str(commit.facts.get("data_tier", "none")) for commit in commits if commit.status == "committed")
+    return tuple(sorted({tier for text in named for tier in text.split(", ")} - {"none"}))

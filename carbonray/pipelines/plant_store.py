@@ -1,0 +1,176 @@
+"""The labelled image store of power plants: inventory, reports and weather, images and backgrounds, then labels.
+
+Passes: `inventory` (one unit), `reported` and `weather` (a file each), `images` (a plant, imager and year),
+`backgrounds` (a plant and imager), `labels` (a plant), `rejections` (one unit). Each is planned from what the ledger
+says of those before, so that a resumed run plans the same units.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from carbonray.contract import Reading, Unit, encode_object_rows, object_rows
+from carbonray.engine.plan import Pass, plan_unit
+from carbonray.engine.run import Run
+from carbonray.errors import SettingsError
+from carbonray.io import objectstore
+from carbonray.io.inventory.store import CROSSWALK, INVENTORY, read_inventory
+from carbonray.io.ledger import Commit
+from carbonray.io.reported.readers import READERS
+from carbonray.io.table_store import decode_table, encode_table
+from carbonray.pipelines.planning import expanded, file_key, records_of, tiers_of, unit_over
+from carbonray.pipelines.plant_images import background_pass, fleet_pass, image_pass, structures_by_plant
+from carbonray.settings import Settings
+from carbonray.stages.inventory_files import KNOWN_IDS, MergeInventories
+from carbonray.stages.labels import LabelImages
+from carbonray.stages.plant_labels import LabelPlant
+from carbonray.stages.plant_selection import SelectPlants
+from carbonray.stages.plant_weather import ReadPlantWeather
+from carbonray.stages.reported import ReadReported
+from carbonray.stages.selection import SelectImages
+from carbonray.vocab.plant_tables import REJECTIONS
+
+REJECTED = "rejections.parquet"
+
+
+@dataclass(frozen=True)
+class JoinRejections:
+    """Reader of every plant's rejections, joined to one table."""
+
+    def __call__(self, unit: Unit) -> Reading:
+        """`rejections.parquet`."""
+        found = objectstore.read_many(unit.inputs)
+        parts = [decode_table(found[url], REJECTIONS) for url in unit.inputs]
+        table = pa.concat_tables([REJECTIONS.empty_table(), *parts])
+        # what the run counts are the images, and those were counted when they were judged
+        return Reading(object_rows({REJECTED: encode_table(table, tuple(REJECTIONS.names))}), {})
+
+
+def inventory_unit(settings: Settings, digest: str) -> Unit:
+    """The one unit of the first pass, over every inventory and annotation given."""
+    urls = (*expanded(settings.inputs.inventory), *expanded(settings.inputs.structures))
+    earlier = settings.plants.earlier_url
+    tags = [objectstore.version(objectstore.join(earlier, CROSSWALK))[0]] if earlier else []
+    return plan_unit("inventory", "inventory", urls, settings_digest=digest, extra_hashes=tags)
+
+
+def run_plants(run: Run, settings: Settings) -> None:
+    """Executes the passes; those whose inputs are not given are left out."""
+    rules = settings.plants
+    merge = MergeInventories(rules.merge, rules.folds, rules.earlier_url)
+    unit = inventory_unit(settings, run.settings_digest)
+    merged = run.execute(Pass("inventory", (unit,), merge, encode_object_rows))
+    _require_inventory(merged)
+    told = [
+        *_executed(run, _reported_pass(run, settings, merged)),
+        *_executed(run, _weather_pass(run, settings, merged)),
+    ]
+    plants, units, structures = read_inventory(objectstore.join(run.url, INVENTORY))
+    images = (
+        fleet_pass(settings, plants)
+        if settings.plants.images_from == "fleet"
+        else (image_pass(run, settings, structures_by_plant(structures)))
+    )
+    stored = _executed(run, images)
+    _executed(run, background_pass(run, settings, stored))
+    labelled = _executed(run, _label_pass(run, settings, (stored, told), units, structures))
+    if labelled:
+        records = records_of(labelled, "rejections/")
+        joined = unit_over(run, "rejections", "rejections", records, {})
+        run.execute(Pass("rejections", (joined,), JoinRejections(), encode_object_rows, on_driver=True))
+    run.facts["data_tier"] = ", ".join(tiers_of([*merged, *stored]))
+    run.facts["summary"] = {
+        "data tier": run.facts["data_tier"],
+        "plants": plants.num_rows,
+        "structures": structures.num_rows,
+        "images": sum(commit.rows.get("kept", 0) for commit in stored),
+        "labels": sum(commit.rows.get("kept", 0) for commit in labelled),
+    }
+
+
+def _require_inventory(merged: Sequence[Commit]) -> None:
+    """Nothing can follow where no inventory could be read."""
+    if merged[0].status != "committed":
+        raise SettingsError(
+            f"the inventories cannot be used: {merged[0].reason}",
+            where="inputs.inventory",
+            expected="at least one file of a known layout",
+            remedy="Repair the inputs, and run under a new --run-id.",
+        )
+
+
+def _executed(run: Run, pass_: Pass) -> list[Commit]:
+    return run.execute(pass_) if pass_.units else []
+
+
+def _reported_pass(run: Run, settings: Settings, merged: Sequence[Commit]) -> Pass:
+    """A unit a file; an input is `READER=GLOB`."""
+    hashes = [record.sha256 for record in records_of(merged, INVENTORY)]
+    units = [
+        plan_unit(
+            "reported", f"{source}-{file_key(url)}", [url], settings_digest=run.settings_digest,
+            partition={"source": source}, extra_hashes=hashes,
+        )
+        for source, pattern in map(_named, settings.inputs.reported)
+        for url in expanded([pattern])
+    ]  # fmt: skip
+    inventory, ids = (objectstore.join(run.url, name) for name in (INVENTORY, KNOWN_IDS))
+    reader = ReadReported(settings.plants.reported, inventory, ids)
+    return Pass("reported", tuple(units), reader, encode_object_rows)
+
+
+def _named(pattern: str) -> tuple[str, str]:
+    source, found, glob = pattern.partition("=")
+    if not found or source not in READERS:
+        raise SettingsError(
+            f"{pattern!r} does not say who reports",
+            where="inputs.reported",
+            expected=f"SOURCE=GLOB, SOURCE one of {', '.join(READERS)}",
+            remedy="Write, for example, inputs.reported=campd=data/hourly/*.csv.",
+        )
+    return source, glob
+
+
+def _weather_pass(run: Run, settings: Settings, merged: Sequence[Commit]) -> Pass:
+    hashes = [record.sha256 for record in records_of(merged, INVENTORY)]
+    units = [
+        plan_unit("weather", file_key(url), [url], settings_digest=run.settings_digest, extra_hashes=hashes)
+        for url in expanded(settings.inputs.weather)
+    ]
+    reader = ReadPlantWeather(settings.plants.weather, objectstore.join(run.url, INVENTORY))
+    return Pass("weather", tuple(units), reader, encode_object_rows)
+
+
+def _label_pass(
+    run: Run, settings: Settings, made: tuple[list[Commit], list[Commit]], units: pa.Table, structures: pa.Table
+) -> Pass:
+    """A unit a plant with images: its stores, and every table of reports and weather that speaks of it."""
+    rules = settings.plants
+    by_plant: dict[str, list[Commit]] = {}
+    for commit in made[0]:
+        if records_of([commit], "images/", "zarr.json"):
+            by_plant.setdefault(commit.key.rsplit("-", 2)[0], []).append(commit)
+    planned = []
+    for plant_id, stored in sorted(by_plant.items()):
+        tables = [commit for commit in made[1] if plant_id in commit.facts.get("plants", ())]
+        partition = {"plant_id": plant_id, "units": _json(units, plant_id), "structures": _json(structures, plant_id)}
+        planned.append(_label_unit(run, partition, stored, tables))
+    select = SelectImages(rules.images, rules.duplicates, rules.visibility, rules.weather)
+    reader = LabelPlant(SelectPlants(rules.selection), select, LabelImages(rules.labels))
+    return Pass("labels", tuple(planned), reader, encode_object_rows)
+
+
+def _label_unit(run: Run, partition: dict[str, str], stored: Iterable[Commit], tables: Iterable[Commit]) -> Unit:
+    stores = list(stored)
+    told = [record for folder in ("reported/", "weather/") for record in records_of(list(tables), folder)]
+    unit = unit_over(run, "labels", partition["plant_id"], [*records_of(stores, "images/"), *told], partition)
+    folders = [record.key.removesuffix("/zarr.json") for record in records_of(stores, "images/", ".zarr/zarr.json")]
+    urls = tuple(objectstore.join(run.url, key) for key in (*folders, *(record.key for record in told)))
+    return Unit(unit.pass_name, unit.unit_id, unit.key, unit.partition, urls, unit.input_sha256, bytes=unit.bytes)
+
+
+def _json(table: pa.Table, plant_id: str) -> str:
+    return json.dumps(table.filter(pc.equal(table.column("plant_id"), plant_id)).to_pylist(), sort_keys=True)

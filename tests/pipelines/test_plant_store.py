@@ -1,0 +1,173 @@
+"""The labelled image store as a whole: nothing is lost between file and label, on any engine, however it is resumed."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from carbonray.catalogue import rewrite_report, run_job
+from carbonray.engine.run import Run
+from carbonray.errors import SettingsError
+from carbonray.io.image_store import read_images
+from carbonray.io.inventory.store import read_inventory
+from carbonray.settings import load
+from tests.pipelines.small_plants import make_fleet, plant_settings
+
+
+@pytest.fixture(scope="module")
+def earth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fleet of two plants as files: one reports by id, the other by name."""
+    out = tmp_path_factory.mktemp("fleet")
+    make_fleet(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def done(earth: Path) -> dict[str, Any]:
+    """One finished run, `plain`, that tests may look at but not change."""
+    return run_job("ingest", plant_settings(earth), str(earth), "plain")
+
+
+def parts(run: Path, folder: str) -> pa.Table:
+    return pa.concat_tables([pq.read_table(path) for path in sorted((run / folder).glob("*.parquet"))])
+
+
+@pytest.mark.usefixtures("done")
+def test_every_candidate_is_labelled_or_rejected_by_a_named_rule(earth: Path) -> None:
+    run = earth / "plain"
+    labels, rejected = parts(run, "labels"), pq.read_table(run / "rejections.parquet")
+    lost = rejected.filter(pc.not_equal(rejected.column("entity"), "plant"))
+    key = ["plant_id", "structure_kind", "imager", "image_id"]
+    both = [tuple(row.values()) for table in (labels, lost) for row in table.select(key).to_pylist()]
+    _, _, structures = read_inventory(str(run / "inventory.parquet"))
+    images = pa.concat_tables([pq.read_table(path) for path in sorted(run.glob("images/*/*/*.parquet"))])
+    kinds = structures.select(["plant_id", "structure_kind"]).group_by(["plant_id", "structure_kind"]).aggregate([])
+    candidates = images.select(["plant_id", "imager", "image_id"]).join(kinds, "plant_id", join_type="inner")
+    assert sorted(both) == sorted(tuple(row.values()) for row in candidates.select(key).to_pylist())
+    assert labels.num_rows > 0 and lost.num_rows > 0
+    assert all(lost.column("rule").to_pylist()) and all(lost.column("reason").to_pylist())
+
+
+@pytest.mark.usefixtures("done")
+def test_labels_are_the_fleets_true_capacity_factor(earth: Path) -> None:
+    """Tier T0 reports without flaws: what was generated in the hour of the image, over the capacity on that day."""
+    labels = parts(earth / "plain", "labels").to_pandas()
+    plants, _, _ = read_inventory(str(earth / "plain" / "inventory.parquet"))
+    names = {row["plant_id"]: json.loads(row["source_ids"])["gppd"][0] for row in plants.to_pylist()}
+    hour = 3600 * 10**9
+    for row in labels.itertuples():
+        number = int(names[row.plant_id][3:]) - 900_000
+        own = pq.read_table(earth / "world" / "truth" / "hourly" / f"SYN{number:07d}.parquet").to_pandas()
+        expected = own.set_index("start_utc_ns")["capacity_factor"][row.time_utc_ns // hour * hour]
+        assert row.capacity_factor == pytest.approx(min(expected, 1.0), abs=2e-3)
+        assert row.on == (expected > 0.05)
+
+
+def test_the_run_says_what_it_is(earth: Path, done: dict[str, Any]) -> None:
+    assert done["data_tier"].startswith("SYNTHETIC")
+    assert done["summary"]["plants"] == 2
+    assert {entry["pass"] for entry in done["passes"]} == {
+        "inventory", "reported", "weather", "images", "backgrounds", "labels", "rejections",
+    }  # fmt: skip
+    verification = json.loads((earth / "plain" / "verification.json").read_text())
+    assert verification["complete"]
+    page = (earth / "plain" / "report.html").read_text()
+    assert "SYNTHETIC" in page and "Images before and after filtering" in page
+    rewrite_report(f"file://{earth}/plain")
+    assert (earth / "plain" / "report.html").read_text() == page
+
+
+def test_a_run_that_stopped_after_any_pass_resumes_to_the_same_bytes(
+    earth: Path, done: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute, left = Run.execute, [0]
+
+    def stops(self: Run, pass_: Any) -> Any:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return execute(self, pass_)
+
+    monkeypatch.setattr(Run, "execute", stops)
+    for passes in (2, 4, 6):
+        left[0] = passes
+        with pytest.raises(KeyboardInterrupt):
+            run_job("ingest", plant_settings(earth), str(earth), "resumed")
+    left[0] = 100
+    facts = run_job("ingest", plant_settings(earth), str(earth), "resumed")
+    assert facts["sha256"] == done["sha256"]
+    before = [entry["committed_before"] for entry in facts["passes"] if entry["pass"] == "images"]
+    assert before[-1] > 0, "what was committed is not read again"
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_local")
+def test_ray_equals_memory_to_the_bit(earth: Path, done: dict[str, Any]) -> None:
+    settings = plant_settings(earth, "engine.backend=ray", "engine.read_cpus=0.5")
+    assert run_job("ingest", settings, str(earth), "on-ray")["sha256"] == done["sha256"]
+
+
+@pytest.mark.usefixtures("done")
+def test_a_fleet_rendered_into_stores_is_the_fleet_that_came_through_files(earth: Path) -> None:
+    settings = plant_settings(earth, "plants.images_from=fleet", without=("imagery",))
+    run_job("ingest", settings, str(earth), "rendered")
+    compared = 0
+    for path in sorted((earth / "plain").glob("images/*/*/20*.zarr")):
+        ours = read_images(str(path))
+        theirs = read_images(str(earth / "rendered" / path.relative_to(earth / "plain")))
+        assert ours.image_ids == theirs.image_ids
+        native = [k for k, name in enumerate(ours.bands) if name in {"B2", "B3", "B4", "B", "G", "R"}]
+        np.testing.assert_array_equal(ours.dn[:, native], theirs.dn[:, native])
+        compared += len(ours.image_ids)
+    assert compared > 5
+
+
+@pytest.mark.usefixtures("done")
+def test_ids_and_folds_of_an_earlier_run_stay(earth: Path) -> None:
+    other = earth / "other"
+    shutil.copytree(earth / "world" / "inventory", other)
+    grown = plant_settings(
+        earth, f"plants.earlier_url={earth}/plain", "inputs.imagery=[]", "inputs.reported=[]", "inputs.weather=[]"
+    )
+    run_job("ingest", grown, str(earth), "grown")
+    before, after = (
+        read_inventory(str(earth / run / "inventory.parquet"))[0].to_pylist() for run in ("plain", "grown")
+    )
+    known = {row["source_ids"]: (row["plant_id"], row["fold"]) for row in before}
+    assert {row["source_ids"]: (row["plant_id"], row["fold"]) for row in after} == known
+
+
+def test_a_broken_image_is_set_aside_and_the_others_go_on(earth: Path, done: dict[str, Any]) -> None:
+    world = earth / "bent"
+    shutil.copytree(earth / "world", world / "world")
+    victim = sorted((world / "world" / "imagery" / "sentinel2").glob("*/*.tif*"))[0]
+    victim.write_bytes(victim.read_bytes()[:200])
+    facts = run_job("ingest", plant_settings(world, "engine.max_quarantine_rate=1.0"), str(world), "bent")
+    assert facts["summary"]["images"] == done["summary"]["images"] - 1
+    reasons = pq.read_table(world / "bent" / "quarantine.parquet").column("reason").to_pylist()
+    assert any(victim.parent.name in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("inputs.reported=[campd:x.csv]", "SOURCE=GLOB"),
+        ("inputs.inventory=[]", r"inputs\.inventory"),
+    ],
+)
+def test_inputs_that_cannot_be_meant_are_named(earth: Path, change: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        run_job("ingest", plant_settings(earth, change), str(earth), "refused")
+
+
+def test_an_unknown_inventory_is_set_aside_and_no_inventory_at_all_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "strange.csv").write_text("a,b\n1,2\n")
+    settings = load(overrides=["engine.backend=memory", f"inputs.inventory={tmp_path}/strange.csv"])
+    with pytest.raises(SettingsError, match="cannot be used"):
+        run_job("ingest", settings, str(tmp_path), "strange")
