@@ -10,6 +10,15 @@ import yaml
 from carbonray.errors import SettingsError
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Reads a date as the text it is written as: settings are JSON values."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as its base class has it
+        first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def from_file(path: str | Path) -> dict[str, Any]:
     """An overlay file as plain mappings."""
     try:
@@ -54,7 +63,7 @@ def mapping(text: str, where: str) -> dict[str, Any]:
 
 def _yaml(text: str, where: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise SettingsError(
             f"not YAML ({error})", where=where, expected="valid YAML", remedy="Repair it at the place named."

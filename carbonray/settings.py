@@ -39,6 +39,7 @@ from carbonray.science.spatial.folds import FoldRules
 from carbonray.science.spatial.tiling import TileRules
 from carbonray.science.stats.bootstrap import BootstrapRules
 from carbonray.stages.held_out import HeldOutRules
+from carbonray.stages.labels import PlaceLabels
 from carbonray.stages.plumes import DetectRules
 from carbonray.stages.quantifying import QuantifierRules
 from carbonray.stages.score_tables import StrataRules
@@ -65,6 +66,7 @@ class Inputs(BaseModel):
     structures: Urls
     imagery: Urls
     reported: Urls
+    labels: Urls
     co2_grid: Urls
     bundles: Urls
 
@@ -105,6 +107,7 @@ class Plants(BaseModel):
     duplicates: DuplicateRules
     visibility: VisibilityRules
     labels: LabelRules
+    placing: PlaceLabels
 
 
 class Training(BaseModel):

@@ -133,3 +133,7 @@ def test_overrides_of_repeat_the_settings() -> None:
 def test_the_demo_overlay_fits_the_tree() -> None:
     settings = load([str(DEMO)])
     assert settings.engine.model_gpus == 0 and settings.engine.local.num_cpus == 2
+
+
+def test_a_date_is_the_text_it_is_written_as() -> None:
+    assert load(overrides=["world.first_day=2021-06-01"]).world.first_day == "2021-06-01"

@@ -83,7 +83,7 @@ def seed_everything(rules: FitRules) -> None:
 
 
 @contextmanager
-def _denormals_flushed() -> Iterator[None]:
+def denormals_flushed() -> Iterator[None]:
     """Gradients of empty maps are mostly denormal, ten times slower on a CPU; the switch is the whole process's."""
     torch.set_flush_denormal(True)
     try:
@@ -92,7 +92,7 @@ def _denormals_flushed() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-@_denormals_flushed()
+@denormals_flushed()
 def fit(
     network: nn.Module,
     pair: Pair,
@@ -152,8 +152,8 @@ class _Fit:
 
     def train(self, batches: Iterable[PackedTiles], epoch: int) -> dict[str, float]:
         """One pass with steps."""
-        generator = torch.Generator().manual_seed(_epoch_seed(self.rules.seed, epoch, self.workers.rank))
-        torch.manual_seed(_epoch_seed(self.rules.seed, epoch, self.workers.rank))  # dropout draws from the global one
+        generator = torch.Generator().manual_seed(epoch_seed(self.rules.seed, epoch, self.workers.rank))
+        torch.manual_seed(epoch_seed(self.rules.seed, epoch, self.workers.rank))  # dropout draws from the global one
         self.network.train()
         sums = torch.zeros(2, dtype=torch.float64)
         self.optimiser.zero_grad(set_to_none=True)
@@ -189,16 +189,18 @@ class _Fit:
         return LOSSES[self.rules.loss](self._output(inputs), target)
 
     def _output(self, inputs: Tensor) -> Tensor:
-        with _precision(self.device, self.rules.precision):
+        with autocast(self.device, self.rules.precision):
             output: Tensor = self.parallel(inputs.contiguous(memory_format=torch.channels_last))
         return output.float()
 
 
-def _precision(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Mixed precision where 'bf16' is asked for, plain float32 otherwise."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
+def epoch_seed(seed: int, epoch: int, rank: int) -> int:
+    """Seed of everything random in one epoch of one worker."""
     return (seed * 1_000_003 + epoch) * 1_009 + rank + 1
 
 
@@ -228,20 +230,25 @@ def _captured(
     plateau: torch.optim.lr_scheduler.ReduceLROnPlateau,
     history: list[dict[str, float]],
 ) -> FitState:
-    tensors = {f"model.{name}": _copied(value) for name, value in network.state_dict().items()}
-    for number, slots in optimiser.state_dict()["state"].items():
-        tensors |= {f"adam.{number}.{slot}": _copied(value) for slot, value in slots.items()}
     facts = {
         "history": history,
         "learning_rate": float(optimiser.param_groups[0]["lr"]),
         # nothing has been judged yet under another schedule, and JSON knows no infinity
         "plateau": {"best": min(float(plateau.best), LARGEST), "num_bad_epochs": plateau.num_bad_epochs},
     }
-    return FitState(epoch, tensors, facts)
+    return FitState(epoch, captured_tensors(network, optimiser), facts)
 
 
-def _copied(tensor: Tensor) -> Tensor:
-    # not channels last: files hold plain tensors
+def captured_tensors(network: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Copies of a network's tensors as `model.NAME` and of Adam's moments as `adam.NUMBER.SLOT`."""
+    tensors = {f"model.{name}": plain_copy(value) for name, value in network.state_dict().items()}
+    for number, slots in optimiser.state_dict()["state"].items():
+        tensors |= {f"adam.{number}.{slot}": plain_copy(value) for slot, value in slots.items()}
+    return tensors
+
+
+def plain_copy(tensor: Tensor) -> Tensor:
+    """A copy on the CPU, not channels last: files hold plain tensors."""
     return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
@@ -256,8 +263,16 @@ def _restore(
     optimiser: torch.optim.Optimizer,
     plateau: torch.optim.lr_scheduler.ReduceLROnPlateau,
 ) -> None:
+    restore_tensors(state, network, optimiser)
+    optimiser.param_groups[0]["lr"] = state.facts["learning_rate"]
+    plateau.best = state.facts["plateau"]["best"]
+    plateau.num_bad_epochs = state.facts["plateau"]["num_bad_epochs"]
+
+
+def restore_tensors(state: FitState, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    """Puts what `captured_tensors` copied back into a network and its optimiser, which was made of its parameters."""
     network.load_state_dict(weights_of(state))
-    parameters = list(network.parameters())
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     slots: dict[int, dict[str, Tensor]] = {}
     for name, value in state.tensors.items():
         kind, _, rest = name.partition(".")
@@ -265,9 +280,6 @@ def _restore(
             number, _, slot = rest.partition(".")
             slots.setdefault(int(number), {})[slot] = _laid_out_like(parameters[int(number)], value)
     optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
-    optimiser.param_groups[0]["lr"] = state.facts["learning_rate"]
-    plateau.best = state.facts["plateau"]["best"]
-    plateau.num_bad_epochs = state.facts["plateau"]["num_bad_epochs"]
 
 
 def weights_of(state: FitState) -> dict[str, Tensor]:

@@ -139,9 +139,14 @@ def fit_trees(
             table[validation], wanted[validation], weight=weight[validation], ref=grown_on, **told
         )
         watched = [(judged, "validation")]
-        callbacks = [xgboost.callback.EarlyStopping(rules.stop_rounds, save_best=True)]
+        callbacks = [xgboost.callback.EarlyStopping(rounds=rules.stop_rounds, save_best=True)]
     booster = xgboost.train(
-        _parameters(task, rules), grown_on, rules.rounds, evals=watched, callbacks=callbacks, verbose_eval=False
+        _parameters(task, rules),
+        grown_on,
+        num_boost_round=rules.rounds,
+        evals=watched,
+        callbacks=callbacks,
+        verbose_eval=False,
     )
     booster.set_attr(task=task)
     return trees_from_bytes(bytes(booster.save_raw(raw_format="ubj")), where="fit_trees")
@@ -157,11 +162,13 @@ def trees_from_bytes(content: bytes, *, where: str) -> SoundingTrees:
     Raises:
         DataError: they are no such trees.
     """
+    if not content.startswith(b"{"):  # of no bytes at all XGBoost ends the process
+        raise _no_trees(where, f"{len(content)} bytes")
     booster = xgboost.Booster({"nthread": 1})
     try:
         booster.load_model(bytearray(content))
     except (xgboost.core.XGBoostError, ValueError) as error:
-        raise _no_trees(where, str(error).splitlines()[-1]) from error
+        raise _no_trees(where, str(error).splitlines()[0].rsplit(": ", 1)[-1]) from error
     task, names = booster.attr("task"), booster.feature_names
     if task not in OBJECTIVES or not names:
         raise _no_trees(where, f"task {task!r}, {len(names or ())} named features")

@@ -1,8 +1,8 @@
 """The labelled image store of power plants: inventory, reports and weather, images and backgrounds, then labels.
 
 Passes: `inventory` (one unit), `reported` and `weather` (a file each), `images` (a plant, imager and year),
-`backgrounds` (a plant and imager), `labels` (a plant), `rejections` (one unit). Each is planned from what the ledger
-says of those before, so that a resumed run plans the same units.
+`backgrounds` (a plant and imager), `labels` (a plant), `given_labels` (a file), `rejections` (one unit). Each is
+planned from what the ledger says of those before, so that a resumed run plans the same units.
 """
 
 import json
@@ -24,6 +24,7 @@ from carbonray.io.table_store import decode_table, encode_table
 from carbonray.pipelines.planning import expanded, file_key, records_of, tiers_of, unit_over
 from carbonray.pipelines.plant_images import background_pass, fleet_pass, image_pass, structures_by_plant
 from carbonray.settings import Settings
+from carbonray.stages.given_labels import ReadGivenLabels
 from carbonray.stages.inventory_files import KNOWN_IDS, MergeInventories
 from carbonray.stages.labels import LabelImages
 from carbonray.stages.plant_labels import LabelPlant
@@ -77,8 +78,9 @@ def run_plants(run: Run, settings: Settings) -> None:
     stored = _executed(run, images)
     _executed(run, background_pass(run, settings, stored))
     labelled = _executed(run, _label_pass(run, settings, (stored, told), units, structures))
-    if labelled:
-        records = records_of(labelled, "rejections/")
+    given = _executed(run, _given_pass(run, settings, merged))
+    if labelled or given:
+        records = records_of([*labelled, *given], "rejections/")
         joined = unit_over(run, "rejections", "rejections", records, {})
         run.execute(Pass("rejections", (joined,), JoinRejections(), encode_object_rows, on_driver=True))
     run.facts["data_tier"] = ", ".join(tiers_of([*merged, *stored]))
@@ -88,6 +90,7 @@ def run_plants(run: Run, settings: Settings) -> None:
         "structures": structures.num_rows,
         "images": sum(commit.rows.get("kept", 0) for commit in stored),
         "labels": sum(commit.rows.get("kept", 0) for commit in labelled),
+        "labels given": sum(int(commit.facts.get("labels", 0)) for commit in given),
     }
 
 
@@ -142,6 +145,17 @@ def _weather_pass(run: Run, settings: Settings, merged: Sequence[Commit]) -> Pas
     ]
     reader = ReadPlantWeather(settings.plants.weather, objectstore.join(run.url, INVENTORY))
     return Pass("weather", tuple(units), reader, encode_object_rows)
+
+
+def _given_pass(run: Run, settings: Settings, merged: Sequence[Commit]) -> Pass:
+    """On/off labels that people gave to places: a unit a file."""
+    hashes = [record.sha256 for record in records_of(merged, INVENTORY)]
+    units = [
+        plan_unit("given_labels", file_key(url), [url], settings_digest=run.settings_digest, extra_hashes=hashes)
+        for url in expanded(settings.inputs.labels)
+    ]
+    reader = ReadGivenLabels(settings.plants.placing, objectstore.join(run.url, INVENTORY))
+    return Pass("given_labels", tuple(units), reader, encode_object_rows)
 
 
 def _label_pass(

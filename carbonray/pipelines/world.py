@@ -10,7 +10,8 @@ from carbonray.io.objectstore import sha256
 from carbonray.pipelines.planning import tiers_of
 from carbonray.settings import Settings
 from carbonray.synthetic import world
-from carbonray.synthetic.fleet import plants_of
+from carbonray.synthetic.fleet import FleetRules, plants_of
+from carbonray.synthetic.fleet_emissions import no2_stacks
 from carbonray.synthetic.fleet_files import MakeFleet, image_years
 from carbonray.synthetic.world import DATA_TIER, WorldRules
 
@@ -25,21 +26,25 @@ class MakeSwaths:
 
     Attributes:
         rules: the small Earth.
+        fleet: the plants that emit, where its sources are theirs.
     """
 
     rules: WorldRules
+    fleet: FleetRules
 
     def __call__(self, unit: Unit) -> Reading:
         """A granule, a day's weather, or what is known of the whole."""
         part = unit.partition
+        stacks = no2_stacks(self.fleet, self.rules) if self.rules.sources_from == "fleet" else None
         if part["kind"] == "granule":
-            name, data = world.granule_bytes(self.rules, int(part["day"]), int(part["orbit"]))
+            name, data = world.granule_bytes(self.rules, int(part["day"]), int(part["orbit"]), stacks)
             objects = {f"granules/{name}": data}
         elif part["kind"] == "weather":
             name, data = world.weather_bytes(self.rules, int(part["day"]))
             objects = {f"weather/{name}": data}
         else:
-            objects = {"truth/sources.csv": world.sources_csv(self.rules), "truth/co2.tif": world.co2_grid(self.rules)}
+            csv, grid = world.sources_csv(self.rules, stacks), world.co2_grid(self.rules, stacks)
+            objects = {"truth/sources.csv": csv, "truth/co2.tif": grid}
         rows = {"read": len(objects), "kept": len(objects), "quarantined": 0}
         return Reading(object_rows(objects), rows, facts={"data_tier": DATA_TIER})
 
@@ -66,7 +71,7 @@ def run(run: Run, settings: Settings) -> None:
     """Executes one pass for the swaths and one for the fleet."""
     units = plan(settings, run.settings_digest)
     readers: dict[str, Reader] = {
-        "world": MakeSwaths(settings.world),
+        "world": MakeSwaths(settings.world, settings.fleet),
         "fleet": MakeFleet(settings.fleet, settings.render),
     }
     commits = []

@@ -96,7 +96,7 @@ def _banner(run: Mapping[str, Any]) -> Markup:
     """What kind of data this is, before anything else."""
     tier = str(run.get("data_tier") or "unknown")
     if tier.startswith("REAL"):
-        return tag("div", tag("p", tag("strong", tier), "Made from satellite measurements."), class_="banner real")
+        return tag("div", tag("p", tag("strong", tier), "Made from real data."), class_="banner real")
     words = "Simulated input: nothing on this page was measured, and its scores say nothing about real data."
     if not tier.startswith("SYNTHETIC"):
         words = "The run does not say where its input came from."

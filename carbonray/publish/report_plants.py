@@ -18,6 +18,7 @@ from carbonray.publish.svg import Markup, joined, png_uri, tag
 
 _MOST_CONFLICTS = 40
 _MOST_COUNTRIES = 25
+_MOST_MARKS = 2000
 _NS_PER_DAY = 86_400_000_000_000
 
 
@@ -103,8 +104,9 @@ def _plants(facts: PlantFacts) -> Markup:
         for g, w in zip(groups, words, strict=True)
         if g.names
     ]
-    drawn = groups if plants.num_rows <= 2000 else groups[1:]  # a page of 30 000 crosses shows nothing
-    world = figure(world_map(drawn, None), "Where the plants are.", *legend)
+    shown = "" if plants.num_rows <= _MOST_MARKS else f" Of the former, the largest {_MOST_MARKS:,} are shown."
+    drawn = (_largest(groups[0], plants.column("capacity_mw").to_numpy()[~watched]), groups[1])
+    world = figure(world_map(drawn, None), f"Where the plants are.{shown}", *legend)
     folds = Counter(plants.column("fold").to_pylist())
     counts = {("no fold yet" if fold < 0 else f"fold {fold}"): count for fold, count in sorted(folds.items())}
     lead = "From all inventories given, one row a plant. A fold is a set of 1° blocks that no model sees whole."
@@ -112,8 +114,16 @@ def _plants(facts: PlantFacts) -> Markup:
     return section("plants", "Plants", lead, world, by_place, fact_list(counts))
 
 
+def _largest(marks: Marks, capacity_mw: NDArray[np.float64]) -> Marks:
+    """A world of thirty thousand crosses shows nothing."""
+    chosen = np.sort(np.argsort(-np.nan_to_num(capacity_mw), kind="stable")[:_MOST_MARKS])
+    return Marks(marks.lat[chosen], marks.lon[chosen], tuple(marks.names[k] for k in chosen), marks.shape)
+
+
 def _counted(plants: pa.Table, column: str, head: str) -> Markup:
-    grouped = plants.group_by(column).aggregate([("capacity_mw", "sum"), ("plant_id", "count")]).to_pylist()
+    stated = pa.array(plants.column("capacity_mw").to_numpy(), from_pandas=True)  # not stated is null, and not summed
+    told = pa.table({column: plants.column(column), "plant_id": plants.column("plant_id"), "capacity_mw": stated})
+    grouped = told.group_by(column).aggregate([("capacity_mw", "sum"), ("plant_id", "count")]).to_pylist()
     grouped.sort(key=lambda row: -(row["capacity_mw_sum"] or 0.0))
     rows = [(r[column], r["plant_id_count"], (r["capacity_mw_sum"] or 0.0) / 1000) for r in grouped[:_MOST_COUNTRIES]]
     more = f"; the largest {_MOST_COUNTRIES} of {len(grouped)}" if len(grouped) > _MOST_COUNTRIES else ""
@@ -172,6 +182,7 @@ def _conflicts(conflicts: pa.Table) -> Markup | None:
     names = ("plant_id", "attribute", "kept_source", "kept_value", "other_source", "other_value", "rule")
     rows = [tuple(row[name] for name in names) for row in conflicts.slice(0, _MOST_CONFLICTS).to_pylist()]
     more = f"the first {_MOST_CONFLICTS} of {conflicts.num_rows:,}" if conflicts.num_rows > _MOST_CONFLICTS else "all"
+    counts = Counter(conflicts.column("attribute").to_pylist())
     heads = ("plant", "attribute", "kept from", "kept", "other source", "says", "because")
     lead = f"Where inventories disagree, both values are kept in `inventory_conflicts.parquet`; {more} are shown."
-    return section("conflicts", "Conflicts", lead, tall(table(heads, rows)))
+    return section("conflicts", "Conflicts", lead, fact_list(dict(counts.most_common())), tall(table(heads, rows)))

@@ -6,6 +6,7 @@ constant 1.32 (`columns.Emitters`), and so do the tables made for it here.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from carbonray.synthetic.columns import Emitters, FineGrid, Region, inside_regio
 from carbonray.synthetic.dispatch import FleetGeneration
 from carbonray.synthetic.fleet import FleetRules, generation_of, plants_of, require_within, weather_of
 from carbonray.synthetic.fleet_plants import FleetPlant
-from carbonray.synthetic.world import SOURCES_TRUTH
+from carbonray.synthetic.world import SOURCES_TRUTH, Stacks, WorldRules, span_utc_ns
 from carbonray.vocab.columns import DATA_TIER, column
 
 Floats = NDArray[np.float64]
@@ -148,6 +149,12 @@ def no2_emitters(rules: FleetRules, region: Region, grid: FineGrid, time_h: floa
     edges = np.rint((time_h + hours) * HOUR_NS).astype(np.int64)
     q_kg_s = [_mean_nox_kg_s(rules, plant, edges) / NOX_OVER_NO2 for plant in plants]
     return Emitters(x_m, y_m, np.array(q_kg_s).reshape(len(plants), edges.size - 1))
+
+
+def no2_stacks(rules: FleetRules, world: WorldRules) -> Stacks:
+    """The fleet as the labelled sources of a world of swaths: its NOx as NO2, conserving mass."""
+    table = no2_sources(rules, world.region, *span_utc_ns(world))
+    return Stacks(table, partial(no2_emitters, rules, world.region))
 
 
 def _inside(rules: FleetRules, region: Region) -> list[FleetPlant]:

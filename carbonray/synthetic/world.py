@@ -6,8 +6,10 @@ anyone, with the same bytes. Nothing here writes a file. `day` counts local sola
 """
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +19,7 @@ from rasterio import Affine
 from rasterio.io import MemoryFile
 
 from carbonray.errors import SettingsError
-from carbonray.science.spatial.geodesy import wrapped_longitude
+from carbonray.science.spatial.geodesy import HOUR_NS, wrapped_longitude
 from carbonray.synthetic.columns import (
     Emitters,
     FineGrid,
@@ -57,6 +59,7 @@ class WorldRules:
     Attributes:
         parts: what is made: `swaths` with their wind and truth, the `fleet`'s inventories, reports and weather, and
             its `images` as its imagers' providers deliver them.
+        sources_from: `drawn` for the sources below, or `fleet`: its plants in the region emit the NOx of their hours.
         region: west, south, east, north, degrees; west > east lies across 180.
         first_day: first local solar date; days before 2019-08-06 have pixels of 7 km, later ones 5.5 km.
         days: number of days.
@@ -73,6 +76,7 @@ class WorldRules:
     """
 
     parts: tuple[str, ...] = ("swaths",)
+    sources_from: Literal["drawn", "fleet"] = "drawn"
     region: tuple[float, float, float, float] = (110.0, 30.0, 118.0, 38.0)
     first_day: str = "2019-07-24"
     days: int = 28
@@ -88,6 +92,19 @@ class WorldRules:
     wind: WindRules = field(default_factory=WindRules)
     transport: TransportRules = field(default_factory=TransportRules)
     retrieval: RetrievalRules = field(default_factory=RetrievalRules)
+
+
+@dataclass(frozen=True)
+class Stacks:
+    """Labelled sources that are not drawn here.
+
+    Attributes:
+        table: schema `SOURCES_TRUTH`, emissions as means over the world's days.
+        before: (grid, hours since 1970-01-01 UTC, oldest age in hours) -> their emissions in the hours before.
+    """
+
+    table: pa.Table
+    before: Callable[[FineGrid, float, float], Emitters]
 
 
 @dataclass(frozen=True)
@@ -109,21 +126,30 @@ def granule_keys(rules: WorldRules) -> tuple[tuple[int, int], ...]:
     )
 
 
-def granule_bytes(rules: WorldRules, day: int, orbit: int) -> tuple[str, bytes]:
+def span_utc_ns(rules: WorldRules) -> tuple[int, int]:
+    """Start and end of the world's days at the longitude of its middle, ns UTC."""
+    turn_h = round(fine_grid(rules.region, rules.transport).lon_centre / 15.0)
+    start = (24 * _local_day(rules, 0) - turn_h) * HOUR_NS
+    return start, start + 24 * rules.days * HOUR_NS
+
+
+def granule_bytes(rules: WorldRules, day: int, orbit: int, stacks: Stacks | None = None) -> tuple[str, bytes]:
     """File name and NetCDF bytes of one granule."""
-    swath = simulated_swath(rules, day, orbit)
+    swath = simulated_swath(rules, day, orbit, stacks)
     return granule_name(swath.geometry), encode_granule(swath.geometry, swath.retrieval, DATA_TIER)
 
 
-def simulated_swath(rules: WorldRules, day: int, orbit: int) -> SimulatedSwath:
-    """One granule before it is written, with its truth."""
+def simulated_swath(rules: WorldRules, day: int, orbit: int, stacks: Stacks | None = None) -> SimulatedSwath:
+    """One granule before it is written, with its truth; its labelled sources are drawn where none are given."""
     geometry = swath_geometry(orbit, rules.region, SWATHS["tropomi"])
     grid = fine_grid(rules.region, rules.transport)
     sky_rng, pixel_rng = _rng(rules, "day", day), _rng(rules, "granule", day, orbit)
     tau_h = sky_rng.uniform(*rules.transport.lifetime_h)
     sky = sky_of(rules.retrieval, grid.shape, rules.transport.grid_km, sky_rng)
     overpass_h = float(np.median(geometry.time_utc_ns)) / 3.6e12
-    field = plume_columns(overpass_h, *_emitters(rules, grid, overpass_h), _wind(rules), tau_h, grid, rules.transport)
+    field = plume_columns(
+        overpass_h, *_emitters(rules, grid, overpass_h, stacks), _wind(rules), tau_h, grid, rules.transport
+    )
     plume = seen_by_pixels(field, grid, geometry.lat_corners, geometry.lon_corners)
     x, y = grid.plane_m(geometry.lat, geometry.lon)
     parts = (sky.background_umol_m2, sky.amf_factor, sky.cloud_fraction)
@@ -165,17 +191,17 @@ def sources_table(rules: WorldRules) -> pa.Table:
     return pa.Table.from_arrays([pa.array(column) for column in columns], schema=SOURCES_TRUTH)
 
 
-def sources_csv(rules: WorldRules) -> bytes:
+def sources_csv(rules: WorldRules, stacks: Stacks | None = None) -> bytes:
     """The true sources as CSV, the inventory of the small Earth."""
     buffer = io.BytesIO()
-    pyarrow.csv.write_csv(sources_table(rules), buffer)
+    pyarrow.csv.write_csv(stacks.table if stacks else sources_table(rules), buffer)
     return buffer.getvalue()
 
 
-def co2_grid(rules: WorldRules) -> bytes:
+def co2_grid(rules: WorldRules, stacks: Stacks | None = None) -> bytes:
     """An ODIAC-style GeoTIFF over the region: tonnes of carbon a month in cells of 30 arc seconds."""
     west, south, east, north = rules.region
-    table, width = sources_table(rules), (east - west) % 360.0
+    table, width = stacks.table if stacks else sources_table(rules), (east - west) % 360.0
     cells = np.full((round((north - south) * 120), round(width * 120)), np.float32(rules.diffuse_t_c))
     turn = (table.column("lon").to_numpy() - west) % 360.0
     row, col = ((north - table.column("lat").to_numpy()) * 120).astype(int), (turn * 120).astype(int)
@@ -191,17 +217,24 @@ def co2_grid(rules: WorldRules) -> bytes:
         return bytes(file.read())
 
 
-def _emitters(rules: WorldRules, grid: FineGrid, time_h: float) -> tuple[Emitters, Emitters]:
+def _emitters(rules: WorldRules, grid: FineGrid, time_h: float, stacks: Stacks | None) -> tuple[Emitters, Emitters]:
     """Labelled stacks and unlabelled areas with their emissions in the hours before a time."""
-    table, rng = sources_table(rules), _rng(rules, "sources", 1)
+    rng = _rng(rules, "sources", 1)
     west, south, east, north = rules.region
-    stacks = grid.plane_m(table.column("lat").to_numpy(), table.column("lon").to_numpy())
     turn, lat = rng.uniform(0, (east - west) % 360.0, rules.weak_sources), rng.uniform(south, north, rules.weak_sources)
     areas = grid.plane_m(lat, west + turn)
-    hours = np.floor(time_h) + 1 - np.arange(np.ceil(rules.transport.puffs.max_age_h), -1, -1)
-    relative = 1 + rules.transport.intermittency * _rhythm(table.num_rows, hours, rng)
+    oldest_h = rules.transport.puffs.max_age_h
+    hours = np.floor(time_h) + 1 - np.arange(np.ceil(oldest_h), -1, -1)
+    labelled = stacks.before(grid, time_h, oldest_h) if stacks else _drawn_stacks(rules, grid, hours, rng)
     steady = np.repeat(rng.uniform(*rules.weak_kg_s, rules.weak_sources)[:, None], hours.size, axis=1)
-    return Emitters(*stacks, table.column("q_kg_s").to_numpy()[:, None] * relative), Emitters(*areas, steady)
+    return labelled, Emitters(*areas, steady)
+
+
+def _drawn_stacks(rules: WorldRules, grid: FineGrid, hours: Floats, rng: np.random.Generator) -> Emitters:
+    table = sources_table(rules)
+    places = grid.plane_m(table.column("lat").to_numpy(), table.column("lon").to_numpy())
+    relative = 1 + rules.transport.intermittency * _rhythm(table.num_rows, hours, rng)
+    return Emitters(*places, table.column("q_kg_s").to_numpy()[:, None] * relative)
 
 
 def _rhythm(sources: int, hours: Floats, rng: np.random.Generator) -> Floats:

@@ -21,9 +21,9 @@ FLEET = (
 )
 
 
-def make_fleet(out: Path) -> None:
+def make_fleet(out: Path, *more: str) -> None:
     """The fleet's files, under `out/world`."""
-    settings = load(overrides=["engine.backend=memory", "world.parts=[fleet, images]", *FLEET])
+    settings = load(overrides=["engine.backend=memory", "world.parts=[fleet, images]", *FLEET, *more])
     run_job("world", settings, str(out), "world")
 
 

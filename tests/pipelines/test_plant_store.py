@@ -17,7 +17,11 @@ from carbonray.errors import SettingsError
 from carbonray.io.image_store import read_images
 from carbonray.io.inventory.store import read_inventory
 from carbonray.settings import load
-from tests.pipelines.small_plants import make_fleet, plant_settings
+from carbonray.synthetic.fleet import generation_of, plant_of, weather_of
+from carbonray.synthetic.fleet_emissions import emissions_of
+from carbonray.synthetic.world import span_utc_ns
+from carbonray.vocab.sensors import IMAGERS, Band, Imager
+from tests.pipelines.small_plants import FLEET, make_fleet, plant_settings
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +175,38 @@ def test_an_unknown_inventory_is_set_aside_and_no_inventory_at_all_is_an_error(t
     settings = load(overrides=["engine.backend=memory", f"inputs.inventory={tmp_path}/strange.csv"])
     with pytest.raises(SettingsError, match="cannot be used"):
         run_job("ingest", settings, str(tmp_path), "strange")
+
+
+def test_a_fifth_imager_is_one_declaration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Declared, it is scheduled, rendered, delivered, read, cropped, stored and labelled like the others."""
+    bands = tuple(Band(name, centre, 6.0, name) for name, centre in (("blue", 485.0), ("green", 560.0), ("red", 660.0)))
+    fifth = Imager("novasat", bands, 6.0, (10.0, 11.0), 30.0, 12, ("hot", "whiteness"), (8, 16), "generic")
+    monkeypatch.setitem(IMAGERS, "novasat", fifth)
+    make_fleet(tmp_path, "fleet.plants=1")
+    facts = run_job("ingest", plant_settings(tmp_path, "fleet.plants=1"), str(tmp_path), "five")
+    stores = sorted((tmp_path / "five").glob("images/*/novasat/*.zarr"))
+    assert sum(len(read_images(str(path)).image_ids) for path in stores if path.stem != "background") > 5
+    labels = parts(tmp_path / "five", "labels")
+    rejected = pq.read_table(tmp_path / "five" / "rejections.parquet")
+    judged = [*labels.column("imager").to_pylist(), *rejected.column("imager").to_pylist()]
+    assert judged.count("novasat") > 5
+    assert facts["data_tier"].startswith("SYNTHETIC")
+
+
+def test_swaths_can_be_driven_by_the_same_fleet(tmp_path: Path) -> None:
+    """The sources of the NO2 world are then the fleet's plants, at their mean NOx over the world's days."""
+    days = ("world.first_day=2021-06-01", "world.days=1")
+    world = ("world.sources_from=fleet", "world.region=[-92.0, 32.0, -86.0, 36.5]", *days)
+    settings = load(overrides=["engine.backend=memory", *FLEET, *world])
+    run_job("world", settings, str(tmp_path), "world")
+    rows = (tmp_path / "world" / "truth" / "sources.csv").read_text().splitlines()[1:]
+    plant = plant_of(settings.fleet, 0)
+    emissions = emissions_of(plant, generation_of(settings.fleet, plant, weather_of(settings.fleet, plant)))
+    start, end = span_utc_ns(settings.world)
+    inside = (emissions.time_utc_ns >= start) & (emissions.time_utc_ns < end)
+    name, lat, lon, q = rows[0].split(",")
+    assert len(rows) == 1
+    assert name.strip('"') == plant.plant_id
+    assert (float(lat), float(lon)) == (plant.lat, plant.lon)
+    assert float(q) == pytest.approx(emissions.nox_kg_s[:, inside].sum(axis=0).mean() / 1.32, rel=1e-6)
+    assert list((tmp_path / "world" / "granules").glob("*.nc"))

@@ -80,7 +80,7 @@ def test_text_from_data_is_shown_and_never_run(page):
     ("tier", "kind", "words"),
     [
         ("SYNTHETIC-T2", "banner synthetic", "nothing on this page was measured"),
-        ("REAL", "banner real", "satellite measurements"),
+        ("REAL", "banner real", "real data"),
         ("", "banner synthetic", "does not say where its input came from"),
     ],
 )

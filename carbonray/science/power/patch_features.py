@@ -51,9 +51,7 @@ def patch_features(imager: Imager, images: Values, background: Values, row: Pixe
         ContractError: there is no structure, or a patch is not wholly inside.
     """
     size = max(imager.patch_px)
-    return bag_features(
-        imager, cut_patches(images, row, col, size), cut_patches(background[None], row, col, size)[0]
-    )
+    return bag_features(imager, cut_patches(images, row, col, size), cut_patches(background[None], row, col, size)[0])
 
 
 def bag_features(imager: Imager, patches: Values, background: Values) -> Values:
@@ -86,15 +84,18 @@ def central(patches: Values, size: int) -> Values:
 
 def pixel_statistics(patches: Values) -> Values:
     """(statistic, ...) of patches (..., s, s): population spread, and percentiles between pixels by a straight line."""
-    ordered = np.sort(patches.reshape(*patches.shape[:-2], -1), axis=-1)  # NaN goes last
-    missing = np.isnan(ordered)
-    count = ordered.shape[-1] - missing.sum(axis=-1)
-    known = np.where(count > 0, count, np.nan)
-    mean = np.where(missing, np.float32(0.0), ordered).sum(axis=-1, dtype=np.float64) / known
-    ordered_off = ordered - mean[..., None].astype(np.float32)
-    apart = np.where(missing, np.float32(0.0), ordered_off)
-    spread = np.sqrt(np.square(apart, out=apart).sum(axis=-1, dtype=np.float64) / known)
-    return np.stack([mean, spread, _percentile(ordered, count)]).astype(np.float32)
+    pixels = patches.reshape(*patches.shape[:-2], -1)
+    missing = np.isnan(pixels)
+    count = pixels.shape[-1] - missing.sum(axis=-1)
+    complete = bool((count == pixels.shape[-1]).all())
+    known = np.where(count > 0, count, np.nan).astype(np.float32)
+    held = pixels if complete else np.where(missing, np.float32(0.0), pixels)
+    mean = (held.sum(axis=-1, dtype=np.float64) / known).astype(np.float32)  # kelvins would lose their small spread
+    apart = pixels - mean[..., None]
+    apart *= apart
+    if not complete:
+        apart[missing] = 0.0
+    return np.stack([mean, np.sqrt(apart.sum(axis=-1) / known), _percentile(pixels, count)])
 
 
 def _features(seen: Values, difference: Values, sizes: tuple[int, ...]) -> Values:
@@ -117,14 +118,26 @@ def _over_structures(statistics: Values) -> Values:
     return np.stack([means, least, most])
 
 
-def _percentile(ordered: Values, count: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(...,) percentile of the first `count` of (..., pixel) in order; NaN where there is none."""
+def _percentile(pixels: Values, count: NDArray[np.int64]) -> Values:
+    """(...,) percentile of the `count` pixels of (..., pixel) that are not NaN; NaN where there is none."""
+    low = int(PERCENTILE * (pixels.shape[-1] - 1))
+    parted = np.partition(pixels, low, axis=-1)
+    found = _between(parted[..., low], parted[..., low + 1 :].min(axis=-1), np.array(pixels.shape[-1]))
+    gaps = count < pixels.shape[-1]
+    if gaps.any():
+        ordered, held = np.sort(pixels[gaps], axis=-1), count[gaps]  # NaN goes last
+        at = np.floor(PERCENTILE * np.maximum(held - 1, 0)).astype(np.int64)
+        after = np.minimum(at + 1, np.maximum(held - 1, 0))
+        below, above = (np.take_along_axis(ordered, each[:, None], axis=-1)[:, 0] for each in (at, after))
+        found[gaps] = _between(below, above, held)
+    return found
+
+
+def _between(below: Values, above: Values, count: NDArray[np.int64]) -> Values:
+    """The percentile of `count` numbers, from the two in order that it lies between."""
     place = PERCENTILE * np.maximum(count - 1, 0)
-    low = np.floor(place).astype(np.int64)
-    high = np.minimum(low + 1, np.maximum(count - 1, 0))
-    below, above = (np.take_along_axis(ordered, at[..., None], axis=-1)[..., 0].astype(float) for at in (low, high))
-    percentile: NDArray[np.float64] = below + (place - low) * (above - below)
-    return percentile
+    share = (place - np.floor(place)).astype(np.float32)
+    return below + share * (above - below)
 
 
 def _check(imager: Imager, patches: Values) -> None:

@@ -10,6 +10,9 @@ from sklearn.metrics import average_precision_score
 from carbonray.errors import ContractError, DataError
 from carbonray.science.stats import metrics
 
+PAIRS = st.integers(1, 40).flatmap(
+    lambda n: st.tuples(*(arrays(np.float64, n, elements=st.floats(-50, 50)) for _ in range(2)))
+)
 LABELS_AND_SCORES = st.integers(2, 40).flatmap(
     lambda n: st.tuples(arrays(np.bool_, n), arrays(np.float64, n, elements=st.sampled_from([0.1, 0.2, 0.5, 0.9])))
 )
@@ -78,3 +81,49 @@ def test_spearman_sees_order_only():
     assert metrics.spearman(x, np.exp(x)) == pytest.approx(1.0)
     assert metrics.spearman(x, -(x**3)) == pytest.approx(-1.0)
     assert np.isnan(metrics.spearman(x, np.ones(4)))
+
+
+@given(PAIRS)
+def test_bias_and_spread_make_the_squared_error_and_no_mean_error_exceeds_it(case):
+    observed, predicted = case
+    bias, spread = metrics.mbe(observed, predicted), np.var(predicted - observed)
+    assert metrics.rmse(observed, predicted) ** 2 == pytest.approx(bias**2 + spread, abs=1e-9)
+    assert abs(bias) <= metrics.mae(observed, predicted) + 1e-9
+    assert metrics.mae(observed, predicted) <= metrics.rmse(observed, predicted) + 1e-9
+    assert metrics.mbe(predicted, observed) == pytest.approx(-bias)
+
+
+@given(PAIRS, st.floats(-20, 20))
+def test_a_shift_moves_the_bias_alone_and_r2_is_of_the_squared_error(case, shift):
+    observed, predicted = case
+    assert metrics.mbe(observed, predicted + shift) == pytest.approx(metrics.mbe(observed, predicted) + shift)
+    assert metrics.rmse(observed + shift, predicted + shift) == pytest.approx(metrics.rmse(observed, predicted))
+    if np.var(observed) > 1e-6:
+        expected = 1.0 - metrics.rmse(observed, predicted) ** 2 / np.var(observed)
+        assert metrics.r2(observed, predicted) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+@given(PAIRS, st.sampled_from([0.001, 0.5, -3.0, 1000.0]))
+def test_percentages_do_not_depend_on_the_unit(case, unit):
+    observed, predicted = np.round(case[0], 3), case[1]
+    if (observed != 0.0).any():
+        scaled = metrics.mape(observed * unit, predicted * unit)
+        assert scaled == pytest.approx(metrics.mape(observed, predicted), rel=1e-9)
+    else:
+        assert np.isnan(metrics.mape(observed, predicted))
+
+
+@given(LABELS_AND_SCORES, st.randoms(use_true_random=False))
+def test_two_class_map_is_of_the_order_alone_and_treats_both_classes_alike(case, random):
+    labels, scores = case
+    if labels.all() or not labels.any():
+        assert np.isnan(metrics.two_class_map(labels, scores))
+        return
+    value = metrics.two_class_map(labels, scores)
+    assert 0.0 < value <= 1.0
+    assert metrics.two_class_map(~labels, 1.0 - scores) == pytest.approx(value)
+    assert metrics.two_class_map(labels, np.exp(3.0 * scores) - 7.0) == pytest.approx(value)
+    order = random.sample(range(len(labels)), len(labels))
+    assert metrics.two_class_map(labels[order], scores[order]) == pytest.approx(value)
+    on, off = average_precision_score(labels, scores), average_precision_score(~labels, 1.0 - scores)
+    assert value == pytest.approx((on + off) / 2)
