@@ -63,7 +63,11 @@ def mapping(text: str, where: str) -> dict[str, Any]:
 
 def _yaml(text: str, where: str) -> Any:
     try:
-        return yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader
+        loader = _PlainLoader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         raise SettingsError(
             f"not YAML ({error})", where=where, expected="valid YAML", remedy="Repair it at the place named."

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -135,6 +136,30 @@ def read_shard(source: Source, shard: Shard, shard_px: int, schema: pa.Schema | 
     file = _open(source)
     groups = [group for group, found in enumerate(_group_shards(file, shard_px)) if found == shard]
     return _declared(file.read_row_groups(groups), schema)
+
+
+def read_rows(source: Source, column: str, value: str, schema: pa.Schema | None = None) -> pa.Table:
+    """The rows that hold a word in a column, reading only row groups that may: few where the table is sorted by it.
+
+    Args:
+        source: what `encode_table` wrote: bytes or an open binary file.
+        column: name of a column of strings.
+        value: the word.
+        schema: as in `decode_table`.
+
+    Raises:
+        DataError: the bytes are not Parquet.
+        ContractError: the columns are not the declared ones.
+    """
+    file = _open(source)
+    index = file.metadata.schema.names.index(column)
+    groups = []
+    for group in range(file.metadata.num_row_groups):
+        known = file.metadata.row_group(group).column(index).statistics
+        if known is None or not known.has_min_max or known.min <= value <= known.max:
+            groups.append(group)
+    rows = _declared(file.read_row_groups(groups), schema)
+    return rows.filter(pc.equal(rows.column(column), value))
 
 
 def _sorted(table: pa.Table, keys: tuple[str, ...]) -> pa.Table:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from carbonray.contract import Reading, Unit, object_rows
 from carbonray.io import objectstore
 from carbonray.io.image_store import read_images
-from carbonray.io.table_store import decode_table, encode_table
+from carbonray.io.table_store import decode_table, encode_table, read_rows
 from carbonray.stages.labels import LabelImages
 from carbonray.stages.plant_generation import PlantRecords, plant_records
 from carbonray.stages.plant_selection import SelectPlants, plant_years
@@ -109,8 +109,8 @@ def _rows(unit: Unit, folder: str, plant_id: str, schema: pa.Schema) -> pa.Table
     parts = [schema.empty_table()]
     for url in unit.inputs:
         if f"/{folder}/" in url:
-            table = decode_table(objectstore.read_bytes(url), schema)
-            parts.append(table.filter(pc.equal(table.column("plant_id"), plant_id)))
+            with objectstore.opened(url) as file:
+                parts.append(read_rows(file, "plant_id", plant_id, schema))
     return pa.concat_tables(parts)
 
 

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from carbonray.contract import to_table
 from carbonray.errors import ContractError, DataError
-from carbonray.io.table_store import TableRules, decode_table, encode_pixels, encode_table, read_shard, shards_in
+from carbonray.io.table_store import (
+    TableRules,
+    decode_table,
+    encode_pixels,
+    encode_table,
+    read_rows,
+    read_shard,
+    shards_in,
+)
 from carbonray.vocab import tables
 
 SHARD_PX = 360
@@ -108,3 +116,23 @@ def test_another_schema_or_key_is_a_broken_contract():
         decode_table(encode_table(detections(10), ("row",)), tables.HOTSPOT_PIXELS)
     with pytest.raises(ContractError, match=r"keys \['nope'\]"):
         encode_table(detections(10), ("nope",))
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), max_size=200), st.sampled_from("abcdefghi"))
+def test_the_rows_of_a_word_are_all_of_them_whatever_the_groups(words, wanted):
+    table = pa.table({"plant_id": pa.array(words, pa.string()), "row": pa.array(range(len(words)), pa.int64())})
+    data = encode_table(table, ("plant_id", "row"), TableRules(row_group_rows=7))
+    found = read_rows(data, "plant_id", wanted)
+    assert found.column("row").to_pylist() == [k for k, word in enumerate(words) if word == wanted]
+
+
+def test_the_rows_of_a_word_are_read_without_the_other_groups(monkeypatch):
+    words = [f"P{k // 10:03d}" for k in range(1000)]
+    data = encode_table(pa.table({"plant_id": words}), ("plant_id",), TableRules(row_group_rows=50))
+    groups = []
+    read = pq.ParquetFile.read_row_groups
+    monkeypatch.setattr(
+        pq.ParquetFile, "read_row_groups", lambda self, chosen: groups.extend(chosen) or read(self, chosen)
+    )
+    assert read_rows(data, "plant_id", "P042").num_rows == 10
+    assert groups == [8]
