@@ -42,7 +42,7 @@ class PlumeDetector:
         """
         self.encoding = dataclass_of(Encoding, encoding, where=f"bundle of {model}: encoding")
         self.network = channels_last(network_of(model, config))
-        _load(self.network, tensors, where=f"bundle of {model}: tensors")
+        load_tensors(self.network, tensors, where=f"bundle of {model}: tensors")
         self.network.eval()
 
     def __call__(
@@ -112,7 +112,12 @@ def _fits(value: object, default: object) -> bool:
     return isinstance(value, (float, int) if isinstance(default, float) else type(default))
 
 
-def _load(network: nn.Module, tensors: Mapping[str, NDArray[Any]], *, where: str) -> None:
+def load_tensors(network: nn.Module, tensors: Mapping[str, NDArray[Any]], *, where: str) -> None:
+    """Puts a bundle's tensors into a network, in float32.
+
+    Raises:
+        ContractError: they are not exactly the network's by name and shape, or not finite.
+    """
     wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     given = {name: tuple(value.shape) for name, value in tensors.items()}
     if wanted != given:

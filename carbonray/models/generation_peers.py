@@ -33,6 +33,8 @@ from carbonray.science.power.sounding_series import (
     window_mean,
 )
 
+PRODUCTION, TRAIN_MEAN = "lasso", "train mean"
+
 Fit = Callable[[PlantDays, Floats, Sequence[str], str, GenerationRules], GenerationModel]
 
 
@@ -84,7 +86,7 @@ class TreeGeneration:
 
 # (grid, model) -> (plant, day) capacity factors, NaN where there is nothing to go by
 FORMS: Mapping[str, Callable[[DailyGrid, SeriesGeneration], Floats]] = {
-    "train mean": lambda grid, model: np.full(grid.count.shape, model.target_mean),
+    TRAIN_MEAN: lambda grid, model: np.full(grid.count.shape, model.target_mean),
     "last sounding": lambda grid, _: last_estimate(grid),
     "mean of 30 days": lambda grid, _: window_mean(grid),
     "Gaussian kernel": lambda grid, model: (
@@ -154,11 +156,9 @@ def opened_trees(facts: Mapping[str, Any]) -> TreeGeneration:
     return TreeGeneration(trees_from_bytes(str(facts["trees"]).encode(), where="generation model"))
 
 
-PRODUCTION = "lasso"
-
 GENERATION_MODELS: dict[str, GenerationEntry] = {
     PRODUCTION: GenerationEntry(fit_lasso, opened_linear, "model"),
-    "train mean": GenerationEntry(fit_series("train mean"), opened_series, "trivial"),
+    TRAIN_MEAN: GenerationEntry(fit_series(TRAIN_MEAN), opened_series, "trivial"),
     "last sounding": GenerationEntry(fit_series("last sounding"), opened_series, "peer"),
     "mean of 30 days": GenerationEntry(fit_series("mean of 30 days"), opened_series, "peer"),
     "ridge": GenerationEntry(fit_ridge, opened_linear, "peer"),

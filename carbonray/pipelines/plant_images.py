@@ -56,20 +56,28 @@ def sites_of(places: Iterable[ItemPlace], plants: Mapping[str, Sequence[Structur
 
 
 def image_pass(run: Run, settings: Settings, plants: Mapping[str, tuple[Structure, ...]]) -> Pass:
-    """Acquisitions into stores, one unit a plant, imager and year."""
-    sites = sites_of(item_places(settings.inputs.imagery), plants)
-    units = tuple(
+    """Acquisitions into stores, one unit a plant, imager and year; a file that holds no items is a unit set aside."""
+    places = list(item_places(settings.inputs.imagery))
+    sites = sites_of(places, plants)
+    units = [
         plan_unit(
             "images",
             "-".join(map(str, site)),
-            [place.url for place in places],
+            [place.url for place in seen],
             settings_digest=run.settings_digest,
             partition=region_partition(*site, plants[site[0]]),
-            expected_rows=len(places),
+            expected_rows=len(seen),
         )
-        for site, places in sites.items()
-    )
-    return Pass("images", units, IngestRegion(settings.plants.region), encode_object_rows)
+        for site, seen in sites.items()
+    ]
+    units += [
+        plan_unit(
+            "images", f"unreadable {place.url}", [place.url], settings_digest="", partition={"fault": place.fault}
+        )
+        for place in places
+        if place.fault
+    ]
+    return Pass("images", tuple(units), IngestRegion(settings.plants.region), encode_object_rows)
 
 
 def fleet_pass(settings: Settings, plants: pa.Table) -> Pass:

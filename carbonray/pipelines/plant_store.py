@@ -25,6 +25,7 @@ from carbonray.pipelines.planning import expanded, file_key, records_of, tiers_o
 from carbonray.pipelines.plant_images import background_pass, fleet_pass, image_pass, structures_by_plant
 from carbonray.settings import Settings
 from carbonray.stages.given_labels import ReadGivenLabels
+from carbonray.stages.inventory import FOLD_BLOCKS
 from carbonray.stages.inventory_files import KNOWN_IDS, MergeInventories
 from carbonray.stages.labels import LabelImages
 from carbonray.stages.plant_labels import LabelPlant
@@ -35,6 +36,15 @@ from carbonray.stages.selection import SelectImages
 from carbonray.vocab.plant_tables import REJECTIONS
 
 REJECTED = "rejections.parquet"
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Files of one source; `plant` is the source's id of the one plant they tell of, where they do not name it."""
+
+    source: str
+    plant: str
+    pattern: str
 
 
 @dataclass(frozen=True)
@@ -54,28 +64,27 @@ def inventory_unit(settings: Settings, digest: str) -> Unit:
     """The one unit of the first pass, over every inventory and annotation given."""
     urls = (*expanded(settings.inputs.inventory), *expanded(settings.inputs.structures))
     earlier = settings.plants.earlier_url
-    tags = [objectstore.version(objectstore.join(earlier, CROSSWALK))[0]] if earlier else []
+    known = (CROSSWALK, FOLD_BLOCKS) if earlier else ()
+    tags = [objectstore.version(objectstore.join(earlier, name))[0] for name in known]
     return plan_unit("inventory", "inventory", urls, settings_digest=digest, extra_hashes=tags)
 
 
 def run_plants(run: Run, settings: Settings) -> None:
     """Executes the passes; those whose inputs are not given are left out."""
     rules = settings.plants
+    reports = [_named(pattern) for pattern in settings.inputs.reported]  # what is wrong with them is said at once
     merge = MergeInventories(rules.merge, rules.folds, rules.earlier_url)
     unit = inventory_unit(settings, run.settings_digest)
     merged = run.execute(Pass("inventory", (unit,), merge, encode_object_rows))
     _require_inventory(merged)
     told = [
-        *_executed(run, _reported_pass(run, settings, merged)),
+        *_executed(run, _reported_pass(run, settings, merged, reports)),
         *_executed(run, _weather_pass(run, settings, merged)),
     ]
     plants, units, structures = read_inventory(objectstore.join(run.url, INVENTORY))
-    images = (
-        fleet_pass(settings, plants)
-        if settings.plants.images_from == "fleet"
-        else (image_pass(run, settings, structures_by_plant(structures)))
-    )
-    stored = _executed(run, images)
+    from_fleet = settings.plants.images_from == "fleet"
+    watched = structures_by_plant(structures)
+    stored = _executed(run, fleet_pass(settings, plants) if from_fleet else image_pass(run, settings, watched))
     _executed(run, background_pass(run, settings, stored))
     labelled = _executed(run, _label_pass(run, settings, (stored, told), units, structures))
     given = _executed(run, _given_pass(run, settings, merged))
@@ -109,32 +118,33 @@ def _executed(run: Run, pass_: Pass) -> list[Commit]:
     return run.execute(pass_) if pass_.units else []
 
 
-def _reported_pass(run: Run, settings: Settings, merged: Sequence[Commit]) -> Pass:
-    """A unit a file; an input is `READER=GLOB`."""
+def _reported_pass(run: Run, settings: Settings, merged: Sequence[Commit], reports: Sequence[Reports]) -> Pass:
+    """A unit a file."""
     hashes = [record.sha256 for record in records_of(merged, INVENTORY)]
     units = [
         plan_unit(
-            "reported", f"{source}-{file_key(url)}", [url], settings_digest=run.settings_digest,
-            partition={"source": source}, extra_hashes=hashes,
+            "reported", f"{each.source}-{file_key(url)}", [url], settings_digest=run.settings_digest,
+            partition={"source": each.source, "plant": each.plant}, extra_hashes=hashes,
         )
-        for source, pattern in map(_named, settings.inputs.reported)
-        for url in expanded([pattern])
+        for each in reports
+        for url in expanded([each.pattern])
     ]  # fmt: skip
     inventory, ids = (objectstore.join(run.url, name) for name in (INVENTORY, KNOWN_IDS))
     reader = ReadReported(settings.plants.reported, inventory, ids)
     return Pass("reported", tuple(units), reader, encode_object_rows)
 
 
-def _named(pattern: str) -> tuple[str, str]:
-    source, found, glob = pattern.partition("=")
+def _named(text: str) -> Reports:
+    word, found, pattern = text.partition("=")
+    source, _, plant = word.partition(":")
     if not found or source not in READERS:
         raise SettingsError(
-            f"{pattern!r} does not say who reports",
+            f"{text!r} does not say who reports",
             where="inputs.reported",
-            expected=f"SOURCE=GLOB, SOURCE one of {', '.join(READERS)}",
+            expected=f"SOURCE=GLOB, or SOURCE:PLANT=GLOB for files of one plant; SOURCE one of {', '.join(READERS)}",
             remedy="Write, for example, inputs.reported=campd=data/hourly/*.csv.",
         )
-    return source, glob
+    return Reports(source, plant, pattern)
 
 
 def _weather_pass(run: Run, settings: Settings, merged: Sequence[Commit]) -> Pass:

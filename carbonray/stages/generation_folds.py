@@ -5,7 +5,7 @@ validation fold to fit, those of its test fold to judge. Every plant is judged o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from carbonray.models.generation_peers import GENERATION_MODELS, PRODUCTION
 from carbonray.science.power.annual import IntervalRules, half_width
 from carbonray.science.power.capacity_factor import annual_capacity_factor, first_day
 from carbonray.science.power.lookback import (
+    LITERAL,
     REG,
     LookbackRules,
     ModelPair,
@@ -35,6 +36,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 ORACLE = "oracle soundings"
+LITERAL_WEIGHTS = f"{PRODUCTION}, literal weights"
 LEAST_YEAR = 0.9  # share of a year's weight that reported generation must cover for the year to be judged (inferred)
 
 
@@ -64,7 +66,7 @@ class LabelledSoundings:
         folds: plant -> fold.
         plants: ids, which `plant` counts in.
         plant: (row,) whose target.
-        day: (row,) days since 1970-01-01.
+        day: (row,) days since 1970-01-01; every day a target is known of, or no year can be judged.
         target: (row,) mean capacity factor of the 30 days that end with the day; NaN rows are left out.
     """
 
@@ -115,7 +117,7 @@ def fit_rotations(
     rules: GenerationFoldRules | None = None,
     oracle: pa.Table | None = None,
 ) -> HeldOut:
-    """All models in all rotations.
+    """All models in all rotations; beside the production model, it stands with the weights of appendix C as printed.
 
     Args:
         data: soundings, folds and targets.
@@ -141,21 +143,28 @@ def fit_rotations(
     )
 
 
+def role_of(name: str) -> str:
+    """Role of a row of `HeldOut.predicted`: model, variant, trivial, peer or oracle."""
+    return {ORACLE: "oracle", LITERAL_WEIGHTS: "variant"}.get(name) or GENERATION_MODELS[name].role
+
+
 def _rotated(
     data: LabelledSoundings, k: int, models: Sequence[str], rules: GenerationFoldRules, oracle: pa.Table | None
 ) -> tuple[Ints, dict[str, tuple[GenerationModel, Floats]]]:
     """Rows of rotation k's test fold, and of each model its instance and its answers there."""
     turn, names = rotation(k), feature_names(*_layout(data, rules), indicators=False)
     train, test = (_rows_of(data, fold, rules.generation) for fold in (turn.generation_train, turn.test))
+    as_printed = replace(rules, lookback=replace(rules.lookback, weighting=LITERAL))
+    read = [({name: name for name in models}, data.soundings, rules)]
+    read += [({LITERAL_WEIGHTS: PRODUCTION}, data.soundings, as_printed)] if PRODUCTION in models else []
+    read += [] if oracle is None else [({ORACLE: PRODUCTION}, oracle, rules)]
     answers: dict[str, tuple[GenerationModel, Floats]] = {}
-    for label, table in ((None, data.soundings), (ORACLE, oracle)):
-        if table is None:
-            continue
-        fit_on, judge_on = (_plant_days(data, table, k, rows, rules) for rows in (train, test))
-        for name in models if label is None else (PRODUCTION,):
+    for asked, table, how in read:
+        fit_on, judge_on = (_plant_days(data, table, k, rows, how) for rows in (train, test))
+        for label, name in asked.items():
             fit = GENERATION_MODELS[name].fit
             fitted = fit(fit_on, data.target[train], names, data.structure_kind, rules.generation)
-            answers[label or name] = fitted, fitted.predict(judge_on)
+            answers[label] = fitted, fitted.predict(judge_on)
     return test, answers
 
 

@@ -43,9 +43,11 @@ class ReadGivenLabels:
             f"{FOLDER}/{unit.key}.parquet": encode_table(placed.labels, tuple(LABELS.names[:5])),
             f"rejections/given-{unit.key}.parquet": encode_table(placed.rejected, tuple(REJECTIONS.names)),
         }
-        near = int((placed.distance_km <= self.place.max_distance_km).sum())
-        far, bad = len(seen.on) - near, len(seen.quarantined)
-        account = {"read": len(seen.on) + bad, "kept": near, "quarantined": bad}
-        account |= {"rejected: no plant near": far} if far else {}
+        near = placed.distance_km <= self.place.max_distance_km
+        far, bad = int((~near).sum()), len(seen.quarantined)
+        lost = {"rejected: no plant near": far, "rejected: labels disagree": placed.disagreeing}
+        kept = int(near.sum()) - placed.disagreeing
+        account = {"read": len(seen.on) + bad, "kept": kept, "quarantined": bad}
+        account |= {rule: count for rule, count in lost.items() if count}
         reasons = dict(Counter(reason for _, reason in seen.quarantined))
         return Reading(object_rows(objects), account, reasons, {"labels": placed.labels.num_rows})

@@ -55,9 +55,16 @@ class IngestRegion:
         """The objects of `images/PLANT/IMAGER/YEAR`.
 
         Raises:
-            DataError: the plant's structures are bad.
+            DataError: the plant's structures are bad, or the unit is a file that holds no items.
             TransportError: bytes could not be moved.
         """
+        if "fault" in unit.partition:
+            raise DataError(
+                str(unit.partition["fault"]),
+                where=unit.inputs[0],
+                expected="items",
+                remedy="Repair it or leave it out.",
+            )
         of, structures = _partition(unit)
         imager = self.imagers[of.imager]
         grid = region_grid(structures, imager, self.region)

@@ -74,11 +74,13 @@ class PlacedLabels:
             has no known structure. Ids of images are their times: the labels name none.
         rejected: schema `REJECTIONS`: places too far from every plant, and times at which places of a plant disagree.
         distance_km: (n,) from each given label to the nearest plant.
+        disagreeing: given labels at times at which the plant's places disagree.
     """
 
     labels: pa.Table
     rejected: pa.Table
     distance_km: np.ndarray
+    disagreeing: int
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ class PlaceLabels:
         told = votes[~split].merge(kinds, on="plant_id", how="left").fillna({"structure_kind": ""})
         told = told.assign(on=told["max"], image_id=_names(told["time_utc_ns"]), imager=self.imager)
         told = told.assign(capacity_factor=np.nan, record_age_s=np.nan, source=ON_OFF_SOURCE)
-        return PlacedLabels(_table(told, LABELS), self._rejected(given[far], votes[split]), away)
+        torn = len(near.merge(votes.loc[split, ["plant_id", "time_utc_ns"]]))
+        return PlacedLabels(_table(told, LABELS), self._rejected(given[far], votes[split]), away, torn)
 
     def _rejected(self, far: pd.DataFrame, split: pd.DataFrame) -> pa.Table:
         limit = self.max_distance_km

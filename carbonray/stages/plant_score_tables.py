@@ -4,7 +4,7 @@ Sources: plume paper section 4 and appendix D, SCIENCE 0.2 and 0.3: 90 % interva
 for every method on the same plants; published figures in columns of their own. Answers come as (row,) arrays.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from carbonray.models.generation_peers import TRAIN_MEAN
 from carbonray.science.stats.bootstrap import BootstrapRules
 from carbonray.science.stats.metrics import mbe, rmse
 from carbonray.science.stats.plant_scores import PlantDraws, Score, error_scores, map_score, plant_draws
-from carbonray.stages.published_plants import PAPER_ANNUAL, PAPER_COVERAGE, PAPER_GENERATION, PAPER_SOUNDINGS
+from carbonray.stages.generation_folds import HeldOut, role_of
+from carbonray.stages.published_plants import PAPER_ANNUAL, PAPER_COVERAGE, PAPER_GENERATION, PAPER_SOUNDINGS, Triple
 from carbonray.vocab.plant_score_tables import ANNUAL_SCORES, COVERAGE, GENERATION_SCORES, SOUNDING_SCORES
 
 Floats = NDArray[np.float64]
@@ -23,6 +25,7 @@ Floats = NDArray[np.float64]
 ALWAYS_ON_MAP = 0.5  # of any constant score (SCIENCE 0.2)
 _NAN = float("nan")
 _UNPRINTED = (_NAN, _NAN, _NAN)
+Printed = tuple[int, Triple, float, Triple, float]  # plants, RMSE, the baseline's, MBE, the baseline's
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,20 @@ def generation_scores(answers: Iterable[Answers], rules: PlantScoreRules | None 
     )
 
 
+def generation_answers(held_out: HeldOut, keys: Mapping[str, str]) -> list[Answers]:
+    """What all methods said of held-out plants' days, for `generation_scores`; the baseline is the training mean.
+
+    Args:
+        held_out: answers, the training mean's among them.
+        keys: `validation`, `structure_kind`, `data_tier`.
+    """
+    plant, baseline = np.array(held_out.plants)[held_out.plant], held_out.predicted[TRAIN_MEAN]
+    return [
+        Answers({**keys, "model": name, "role": role_of(name)}, plant, held_out.observed, predicted, baseline)
+        for name, predicted in held_out.predicted.items()
+    ]
+
+
 def annual_scores(answers: Iterable[Answers], rules: PlantScoreRules | None = None) -> pa.Table:
     """Tables 6 to 8, schema `ANNUAL_SCORES`.
 
@@ -148,7 +165,11 @@ def coverage(own: Iterable[Mapping[str, Any]]) -> pa.Table:
 
 
 def _error_table(
-    answers: Iterable[Answers], rules: PlantScoreRules, schema: pa.Schema, n: str, printed: Any
+    answers: Iterable[Answers],
+    rules: PlantScoreRules,
+    schema: pa.Schema,
+    n: str,
+    printed: Callable[[Mapping[str, str]], Printed | None],
 ) -> pa.Table:
     rows = []
     for said in answers:

@@ -79,7 +79,8 @@ class ReadReported:
         """
         plants, _, _ = read_inventory(self.inventory_url)
         known = PlantIds(plants, decode_table(objectstore.read_bytes(self.ids_url), LINKED_IDS))
-        found = read_reported(str(unit.partition["source"]), unit.inputs[0], self.rules, known.facts())
+        told = known.facts(str(unit.partition["plant"]))
+        found = read_reported(str(unit.partition["source"]), unit.inputs[0], self.rules, told)
         linked = link(found.reported, known.links(found.reported))
         objects = {
             f"{FOLDER}/{unit.key}.parquet": encode_table(linked.reported, ("plant_id", "source_id", "start_utc_ns")),
@@ -123,14 +124,16 @@ class PlantIds:
                 rows.append({**pair, "plant_id": plant})
         return pa.Table.from_pylist(rows, schema=LINKED_IDS)
 
-    def facts(self) -> SourceFacts:
-        """What files do not say themselves: the place of a CAMPD facility, for its clock."""
+    def facts(self, plant: str = "") -> SourceFacts:
+        """What files do not say: where a CAMPD facility is, for its clock, and which one plant a file tells of."""
         ids = self._ids(("camd", "eia860"))
         place = {
             row["plant_id"]: (row["lat"], row["lon"])
             for row in self.plants.select(["plant_id", "lat", "lon"]).to_pylist()
         }
-        return SourceFacts(position={own: place[plant] for own, plant in ids.items() if plant in place})
+        return SourceFacts(
+            source_id=plant, position={own: place[plant] for own, plant in ids.items() if plant in place}
+        )
 
     def _known(self, source: str) -> dict[str, str]:
         """The source's word for a plant, or for one of its units -> plant id."""

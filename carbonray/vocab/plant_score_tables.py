@@ -11,7 +11,7 @@ from carbonray.vocab.columns import DATA_TIER, column
 _VALIDATION = column("validation", pa.string(), "1", "cross: plants held out in turn; external: others; or a test tier")
 _KIND = column("structure_kind", pa.string(), "1", "NDT or FGD")
 _MODEL = column("model", pa.string(), "1", "model, peer, baseline or oracle")
-_ROLE = column("role", pa.string(), "1", "model, trivial, peer or oracle")
+_ROLE = column("role", pa.string(), "1", "model, variant, trivial, peer or oracle")
 _PLANTS = column("n_plants", pa.int64(), "1", "plants")
 
 

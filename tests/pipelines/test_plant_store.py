@@ -210,3 +210,39 @@ def test_swaths_can_be_driven_by_the_same_fleet(tmp_path: Path) -> None:
     assert (float(lat), float(lon)) == (plant.lat, plant.lon)
     assert float(q) == pytest.approx(emissions.nox_kg_s[:, inside].sum(axis=0).mean() / 1.32, rel=1e-6)
     assert list((tmp_path / "world" / "granules").glob("*.nc"))
+
+
+def test_a_file_that_holds_no_items_is_set_aside_and_the_images_come(earth: Path, done: dict[str, Any]) -> None:
+    strange = earth / "strange.json"
+    strange.write_text('{"type": "Feature"}')
+    imagery = f"inputs.imagery={json.dumps([str(strange), f'{earth}/world/imagery/*/*/*[0-9].json'])}"
+    settings = plant_settings(earth, imagery, "engine.max_quarantine_rate=0.5", without=("imagery",))
+    facts = run_job("ingest", settings, str(earth), "strange")
+    assert facts["summary"]["images"] == done["summary"]["images"]
+    keys = pq.read_table(earth / "strange" / "quarantine.parquet").column("key").to_pylist()
+    assert any("strange.json" in key for key in keys)
+
+
+def test_given_labels_become_labels_of_the_nearest_plant(earth: Path) -> None:
+    plants, _, _ = read_inventory(str(earth / "plain" / "inventory.parquet"))
+    lat, lon = (plants.column(name)[0].as_py() for name in ("lat", "lon"))
+    rows = [
+        "timestamp,lat,lon,is_powered_on",
+        f"2021-06-01 10:00:00+00:00,{lat},{lon},1",
+        f"2021-06-01 10:00:00+00:00,{lat + 0.001},{lon},1",  # another stack of the same plant
+        f"2021-06-02 10:00:00+00:00,{lat},{lon},1",
+        f"2021-06-02 10:00:00+00:00,{lat + 0.001},{lon},0",  # which cannot both be true
+        "2021-06-03 10:00:00+00:00,0.0,0.0,1",
+        "no time,0.0,0.0,1",
+    ]
+    (earth / "given.csv").write_text("\n".join(rows) + "\n")
+    unused = ("inputs.imagery=[]", "inputs.reported=[]", "inputs.weather=[]")
+    run_job("ingest", plant_settings(earth, f"inputs.labels={earth}/given.csv", *unused), str(earth), "given")
+    run = json.loads((earth / "given" / "run.json").read_text())
+    (entry,) = (entry for entry in run["passes"] if entry["pass"] == "given_labels")
+    assert entry["rows"] == {
+        "read": 6, "kept": 2, "quarantined": 1, "rejected: no plant near": 1, "rejected: labels disagree": 2,
+    }  # fmt: skip
+    labels = parts(earth / "given", "labels_given")
+    assert set(labels.column("plant_id").to_pylist()) == {plants.column("plant_id")[0].as_py()}
+    assert labels.column("on").to_pylist() == [True] * labels.num_rows

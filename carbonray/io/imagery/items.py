@@ -40,6 +40,7 @@ class ItemPlace:
         imager: key of the imager, empty where it is none that is declared.
         time_utc_ns: of the acquisition.
         bbox: west, south, east, north, degrees; west > east across the 180th meridian. None where it has none.
+        fault: why the file at `url` cannot be read as items, empty where it can.
     """
 
     url: str
@@ -47,6 +48,7 @@ class ItemPlace:
     imager: str
     time_utc_ns: int
     bbox: tuple[float, float, float, float] | None
+    fault: str = ""
 
     def covers(self, structures: Sequence[Structure]) -> bool:
         """Whether the box holds any of a plant's structures; an item without a box might."""
@@ -58,16 +60,19 @@ class ItemPlace:
 
 
 def item_places(patterns: Iterable[str], imagers: Mapping[str, Imager] = IMAGERS) -> Iterator[ItemPlace]:
-    """The items that URLs and globs of anything above stand for, without their pixels.
+    """The items that URLs and globs of anything above stand for, without their pixels; a file that is none is a fault.
 
     Raises:
         SettingsError: a pattern matches nothing.
-        DataError: a file is none of the above.
+        TransportError: a file could not be moved.
     """
     for pattern in patterns:
         for url in objectstore.expand(pattern):
-            for item, place in _items(url):
-                yield ItemPlace(place, item.id, imager_of(item, imagers), time_ns(item), _box(item))
+            try:
+                for item, place in _items(url):
+                    yield ItemPlace(place, item.id, imager_of(item, imagers), time_ns(item), _box(item))
+            except DataError as error:
+                yield ItemPlace(url, "", "", 0, None, str(error))
 
 
 def wanted(
