@@ -30,7 +30,7 @@ def test_a_killed_node_loses_nothing(tmp_path: Path, clean_sha256: str) -> None:
     assert "killed a node after" in done.stdout
     found = verify.verify(f"{tmp_path}/out/node")
     assert (found.complete, found.committed, found.sha256) == (True, len(COUNTS), clean_sha256)
-    assert done.stdout.split()[-1] == clean_sha256
+    assert clean_sha256 in done.stdout.split()  # the two threads print in either order
 
 
 def test_a_killed_runner_is_replaced_and_reads_no_committed_unit_again(
