@@ -95,7 +95,7 @@ class Plants(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     earlier_url: str
-    images_from: Literal["items", "fleet"]
+    images_from: Literal["items", "fleet", "earlier"]
     merge: InventoryMergeRules
     folds: FoldRules
     region: RegionRules

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from carbonray.contract import Unit
-from carbonray.engine.run import Run
+from carbonray.engine.run import FILE, Run
+from carbonray.engine.status import run_status
+from carbonray.errors import SettingsError
 from carbonray.io import objectstore
 from carbonray.io.ledger import Commit, ObjectRecord
 
@@ -44,3 +46,24 @@ def tiers_of(commits: Sequence[Commit]) -> tuple[str, ...]:
     """Every data tier that commits speak of; a unit without rows has none."""
     named = (str(commit.facts.get("data_tier", "none")) for commit in commits if commit.status == "committed")
     return tuple(sorted({tier for text in named for tier in text.split(", ")} - {"none"}))
+
+
+def require_complete(url: str, where: str) -> str:
+    """The folder of an earlier run that is complete.
+
+    Args:
+        url: of the folder.
+        where: the setting that names it.
+
+    Raises:
+        SettingsError: there is no such run, or it is not complete.
+    """
+    status = run_status(url)["status"] if url and objectstore.exists(objectstore.join(url, FILE)) else "absent"
+    if status != "complete":
+        raise SettingsError(
+            f"the earlier run is {status}",
+            where=f"{where}={url}",
+            expected="the folder of a complete run",
+            remedy="Finish that run first, or correct the setting.",
+        )
+    return url

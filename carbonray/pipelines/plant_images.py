@@ -7,6 +7,7 @@ for the reader to see.
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,17 +17,35 @@ from numpy.typing import NDArray
 from carbonray.contract import Unit, encode_object_rows
 from carbonray.engine.plan import Pass, plan_unit
 from carbonray.engine.run import Run
+from carbonray.io import ledger
 from carbonray.io.image_store import FOLDER, plant_folder
 from carbonray.io.imagery.image import Structure
 from carbonray.io.imagery.items import ItemPlace, item_places
 from carbonray.io.ledger import Commit
-from carbonray.pipelines.planning import records_of, unit_id_of, unit_over
+from carbonray.pipelines.planning import records_of, require_complete, unit_id_of, unit_over
 from carbonray.settings import Settings
 from carbonray.stages.imagery import IngestRegion, MakeBackground, region_partition
 from carbonray.synthetic.fleet_files import RenderStore, image_years
 from carbonray.synthetic.fleet_words import gppd_id
 
 Site = tuple[str, str, int]  # plant, imager, year
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Commits of image stores, and the folder of the run that holds them."""
+
+    url: str
+    commits: tuple[Commit, ...]
+
+
+def earlier_stores(url: str) -> Stores:
+    """The stores of an earlier run, as they are: rules change more often than images.
+
+    Raises:
+        SettingsError: there is no such run, or it is not complete.
+    """
+    return Stores(url, tuple(ledger.read(require_complete(url, "plants.earlier_url"), "images").values()))
 
 
 def structures_by_plant(structures: pa.Table) -> dict[str, tuple[Structure, ...]]:

@@ -6,8 +6,8 @@ planned from what the ledger says of those before, so that a resumed run plans t
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,8 +21,15 @@ from carbonray.io.inventory.store import CROSSWALK, INVENTORY, read_inventory
 from carbonray.io.ledger import Commit
 from carbonray.io.reported.readers import READERS
 from carbonray.io.table_store import decode_table, encode_table
-from carbonray.pipelines.planning import expanded, file_key, records_of, tiers_of, unit_over
-from carbonray.pipelines.plant_images import background_pass, fleet_pass, image_pass, structures_by_plant
+from carbonray.pipelines.planning import expanded, file_key, records_of, require_complete, tiers_of, unit_over
+from carbonray.pipelines.plant_images import (
+    Stores,
+    background_pass,
+    earlier_stores,
+    fleet_pass,
+    image_pass,
+    structures_by_plant,
+)
 from carbonray.settings import Settings
 from carbonray.stages.given_labels import ReadGivenLabels
 from carbonray.stages.inventory import FOLD_BLOCKS
@@ -64,7 +71,7 @@ def inventory_unit(settings: Settings, digest: str) -> Unit:
     """The one unit of the first pass, over every inventory and annotation given."""
     urls = (*expanded(settings.inputs.inventory), *expanded(settings.inputs.structures))
     earlier = settings.plants.earlier_url
-    known = (CROSSWALK, FOLD_BLOCKS) if earlier else ()
+    known = (CROSSWALK, FOLD_BLOCKS) if earlier and require_complete(earlier, "plants.earlier_url") else ()
     tags = [objectstore.version(objectstore.join(earlier, name))[0] for name in known]
     return plan_unit("inventory", "inventory", urls, settings_digest=digest, extra_hashes=tags)
 
@@ -82,25 +89,33 @@ def run_plants(run: Run, settings: Settings) -> None:
         *_executed(run, _weather_pass(run, settings, merged)),
     ]
     plants, units, structures = read_inventory(objectstore.join(run.url, INVENTORY))
-    from_fleet = settings.plants.images_from == "fleet"
-    watched = structures_by_plant(structures)
-    stored = _executed(run, fleet_pass(settings, plants) if from_fleet else image_pass(run, settings, watched))
-    _executed(run, background_pass(run, settings, stored))
-    labelled = _executed(run, _label_pass(run, settings, (stored, told), units, structures))
+    stores = _stores(run, settings, plants, structures)
+    labelled = _executed(run, _label_pass(run, settings, stores, told, (units, structures)))
     given = _executed(run, _given_pass(run, settings, merged))
     if labelled or given:
         records = records_of([*labelled, *given], "rejections/")
         joined = unit_over(run, "rejections", "rejections", records, {})
         run.execute(Pass("rejections", (joined,), JoinRejections(), encode_object_rows, on_driver=True))
-    run.facts["data_tier"] = ", ".join(tiers_of([*merged, *stored]))
+    run.facts["data_tier"] = ", ".join(tiers_of([*merged, *stores.commits]))
     run.facts["summary"] = {
         "data tier": run.facts["data_tier"],
         "plants": plants.num_rows,
         "structures": structures.num_rows,
-        "images": sum(commit.rows.get("kept", 0) for commit in stored),
+        "images": sum(commit.rows.get("kept", 0) for commit in stores.commits),
         "labels": sum(commit.rows.get("kept", 0) for commit in labelled),
         "labels given": sum(int(commit.facts.get("labels", 0)) for commit in given),
     }
+
+
+def _stores(run: Run, settings: Settings, plants: pa.Table, structures: pa.Table) -> Stores:
+    """Images in stores with their backgrounds: from items, from the synthetic fleet, or as an earlier run left them."""
+    rules = settings.plants
+    if rules.images_from == "earlier":
+        return earlier_stores(rules.earlier_url)
+    from_fleet, watched = rules.images_from == "fleet", structures_by_plant(structures)
+    stored = _executed(run, fleet_pass(settings, plants) if from_fleet else image_pass(run, settings, watched))
+    _executed(run, background_pass(run, settings, stored))
+    return Stores(run.url, tuple(stored))
 
 
 def _require_inventory(merged: Sequence[Commit]) -> None:
@@ -169,31 +184,41 @@ def _given_pass(run: Run, settings: Settings, merged: Sequence[Commit]) -> Pass:
 
 
 def _label_pass(
-    run: Run, settings: Settings, made: tuple[list[Commit], list[Commit]], units: pa.Table, structures: pa.Table
+    run: Run, settings: Settings, stores: Stores, told: Sequence[Commit], known: tuple[pa.Table, pa.Table]
 ) -> Pass:
-    """A unit a plant with images: its stores, and every table of reports and weather that speaks of it."""
+    """A unit a plant with images: its stores, and every table of reports and weather that speaks of it.
+
+    Args:
+        run: the run.
+        settings: rules.
+        stores: image stores.
+        told: reports and weather.
+        known: units and structures of all plants.
+    """
     rules = settings.plants
     by_plant: dict[str, list[Commit]] = {}
-    for commit in made[0]:
+    for commit in stores.commits:
         if records_of([commit], "images/", "zarr.json"):
             by_plant.setdefault(commit.key.rsplit("-", 2)[0], []).append(commit)
     planned = []
     for plant_id, stored in sorted(by_plant.items()):
-        tables = [commit for commit in made[1] if plant_id in commit.facts.get("plants", ())]
-        partition = {"plant_id": plant_id, "units": _json(units, plant_id), "structures": _json(structures, plant_id)}
-        planned.append(_label_unit(run, partition, stored, tables))
+        tables = [commit for commit in told if plant_id in commit.facts.get("plants", ())]
+        words = (_json(table, plant_id) for table in known)
+        partition = {"plant_id": plant_id} | dict(zip(("units", "structures"), words, strict=True))
+        planned.append(_label_unit(run, partition, Stores(stores.url, tuple(stored)), tables))
     select = SelectImages(rules.images, rules.duplicates, rules.visibility, rules.weather)
     reader = LabelPlant(SelectPlants(rules.selection), select, LabelImages(rules.labels))
     return Pass("labels", tuple(planned), reader, encode_object_rows)
 
 
-def _label_unit(run: Run, partition: dict[str, str], stored: Iterable[Commit], tables: Iterable[Commit]) -> Unit:
-    stores = list(stored)
-    told = [record for folder in ("reported/", "weather/") for record in records_of(list(tables), folder)]
-    unit = unit_over(run, "labels", partition["plant_id"], [*records_of(stores, "images/"), *told], partition)
-    folders = [record.key.removesuffix("/zarr.json") for record in records_of(stores, "images/", ".zarr/zarr.json")]
-    urls = tuple(objectstore.join(run.url, key) for key in (*folders, *(record.key for record in told)))
-    return Unit(unit.pass_name, unit.unit_id, unit.key, unit.partition, urls, unit.input_sha256, bytes=unit.bytes)
+def _label_unit(run: Run, partition: dict[str, str], stores: Stores, tables: Sequence[Commit]) -> Unit:
+    told = [record for folder in ("reported/", "weather/") for record in records_of(tables, folder)]
+    images = records_of(stores.commits, "images/")
+    unit = unit_over(run, "labels", partition["plant_id"], [*images, *told], partition)
+    folders = [record.key.removesuffix("/zarr.json") for record in images if record.key.endswith(".zarr/zarr.json")]
+    urls = [objectstore.join(stores.url, key) for key in folders]
+    urls += [objectstore.join(run.url, record.key) for record in told]
+    return replace(unit, inputs=tuple(urls))
 
 
 def _json(table: pa.Table, plant_id: str) -> str:

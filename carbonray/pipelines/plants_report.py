@@ -51,7 +51,7 @@ def plants_report(run: Run, settings: Settings) -> None:
             for kind, at in ((NDT, 0), (FGD, 2))
         },
         labels={key: (on[key], off[key]) for key in before},
-        samples=tuple(_samples(run, labelled)),
+        samples=tuple(_samples(run, settings, labelled)),
     )
     page = ReportFacts(
         title="Power plants",
@@ -76,26 +76,27 @@ def _table(run: Run, name: str, schema: pa.Schema) -> pa.Table:
     return decode_table(objectstore.read_bytes(url), schema) if objectstore.exists(url) else schema.empty_table()
 
 
-def _samples(run: Run, labelled: list[Commit]) -> Iterator[ImageSample]:
+def _samples(run: Run, settings: Settings, labelled: list[Commit]) -> Iterator[ImageSample]:
     """Of each structure kind and imager, the labelled image at the highest capacity factor and one that is off."""
     tables = [
         decode_table(objectstore.read_bytes(objectstore.join(run.url, record.key)), LABELS)
         for record in records_of(labelled, "labels/")
     ]
     labels = pa.concat_tables([LABELS.empty_table(), *tables])
+    stores = settings.plants.earlier_url if settings.plants.images_from == "earlier" else run.url
     for kind in (NDT, FGD):
         for imager in IMAGERS:
             here = labels.filter((pc.field("structure_kind") == kind) & (pc.field("imager") == imager))
             for on in (True, False):
                 order = [("capacity_factor", "descending" if on else "ascending"), ("image_id", "ascending")]
                 chosen = here.filter(pc.field("on") == on).sort_by(order).slice(0, 1).to_pylist()
-                yield from (_sample(run, row) for row in chosen)
+                yield from (_sample(stores, row) for row in chosen)
 
 
-def _sample(run: Run, row: Mapping[str, object]) -> ImageSample:
+def _sample(stores_url: str, row: Mapping[str, object]) -> ImageSample:
     moment = np.datetime64(int(str(row["time_utc_ns"])), "ns")
     of = PlantYear(str(row["plant_id"]), str(row["imager"]), int(moment.astype("datetime64[Y]").astype(int)) + 1970)
-    stack = read_images(objectstore.join(run.url, f"{of.stem}.zarr"))
+    stack = read_images(objectstore.join(stores_url, f"{of.stem}.zarr"))
     one = slice(stack.image_ids.index(str(row["image_id"])), stack.image_ids.index(str(row["image_id"])) + 1)
     physical = values(stack.dn[one], stack.scale[one], stack.offset[one], stack.k1[one], stack.k2[one])[0]
     imager = IMAGERS[of.imager]

@@ -246,3 +246,19 @@ def test_given_labels_become_labels_of_the_nearest_plant(earth: Path) -> None:
     labels = parts(earth / "given", "labels_given")
     assert set(labels.column("plant_id").to_pylist()) == {plants.column("plant_id")[0].as_py()}
     assert labels.column("on").to_pylist() == [True] * labels.num_rows
+
+
+def test_rules_can_change_without_reading_an_image_again(earth: Path, done: dict[str, Any]) -> None:
+    """The stores of the earlier run are used as they are; with its own rules they give its own labels."""
+    again = ("plants.images_from=earlier", f"plants.earlier_url={earth}/plain")
+    same = run_job("ingest", plant_settings(earth, *again, without=("imagery",)), str(earth), "same-rules")
+    for folder in ("labels", "rejections"):
+        assert parts(earth / "same-rules", folder).equals(parts(earth / "plain", folder))
+    assert not (earth / "same-rules" / "images").exists()
+    assert same["summary"]["images"] == done["summary"]["images"]
+    cloudy = plant_settings(earth, *again, "plants.images.max_cloud_fraction=1.1", without=("imagery",))
+    facts = run_job("ingest", cloudy, str(earth), "other-rules")
+    assert facts["summary"]["labels"] > done["summary"]["labels"]
+    unfinished = plant_settings(earth, again[0], f"plants.earlier_url={earth}/nowhere", without=("imagery",))
+    with pytest.raises(SettingsError, match="earlier"):
+        run_job("ingest", unfinished, str(earth), "unfinished")
