@@ -164,7 +164,7 @@ IMAGES = pa.schema(
         column("sun_azimuth_deg", pa.float32(), "degree", "clockwise from north, NaN where not given"),
         column("downloaded_utc_ns", pa.int64(), "ns since 1970-01-01", "when the file was made or fetched"),
         column("quality", pa.int32(), "1", "bits of `io.imagery.image.QUALITY_BITS`"),
-        column("source_url", pa.string(), "1", "item or file it was cut from"),
+        column("source_url", pa.string(), "1", "item it was cut from: its URL, or the name of a local file"),
         DATA_TIER,
     ]
 )

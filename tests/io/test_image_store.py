@@ -10,7 +10,7 @@ import pytest
 from carbonray.errors import ContractError, DataError
 from carbonray.io import objectstore
 from carbonray.io.background_store import Background, encode_background, read_background
-from carbonray.io.image_store import PlantYear, encode_images, read_images
+from carbonray.io.image_store import PlantYear, encode_images, image_table, read_images
 from carbonray.io.imagery.image import FLAG_BITS, QUALITY_BITS, RegionGrid, RegionImage, Structure
 from carbonray.io.table_store import decode_table
 from carbonray.vocab.plant_tables import IMAGES
@@ -173,3 +173,9 @@ def test_a_background_reads_back_and_is_no_image_store(tmp_path: Path) -> None:
     assert (found.bands, found.image_ids, found.grid, found.data_tier) == (made.bands, made.image_ids, GRID, "REAL")
     with pytest.raises(DataError, match="no image store"):
         read_images(url)
+
+
+@pytest.mark.parametrize("folder", ["/data/a", "file:///data/b", "../c"])
+def test_the_bytes_do_not_say_where_on_a_machine_the_items_lay(folder: str) -> None:
+    table = image_table("P1", [image(3, source_url=f"{folder}/S2_1.json")])
+    assert table.column("source_url").to_pylist() == ["S2_1.json"]

@@ -262,3 +262,9 @@ def test_rules_can_change_without_reading_an_image_again(earth: Path, done: dict
     unfinished = plant_settings(earth, again[0], f"plants.earlier_url={earth}/nowhere", without=("imagery",))
     with pytest.raises(SettingsError, match="earlier"):
         run_job("ingest", unfinished, str(earth), "unfinished")
+
+
+def test_the_bytes_do_not_depend_on_where_the_inputs_lie(earth: Path, done: dict[str, Any]) -> None:
+    elsewhere = earth / "elsewhere"
+    shutil.copytree(earth / "world", elsewhere / "world")
+    assert run_job("ingest", plant_settings(elsewhere), str(elsewhere), "moved")["sha256"] == done["sha256"]
