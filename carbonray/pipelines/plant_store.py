@@ -103,8 +103,9 @@ def run_plants(run: Run, settings: Settings) -> None:
         "structures": structures.num_rows,
         "images": sum(commit.rows.get("kept", 0) for commit in stores.commits),
         "labels": sum(commit.rows.get("kept", 0) for commit in labelled),
-        "labels given": sum(int(commit.facts.get("labels", 0)) for commit in given),
     }
+    if given:
+        run.facts["summary"]["labels given"] = sum(int(commit.facts.get("labels", 0)) for commit in given)
 
 
 def _stores(run: Run, settings: Settings, plants: pa.Table, structures: pa.Table) -> Stores:
