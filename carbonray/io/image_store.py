@@ -195,8 +195,8 @@ def _row(plant_id: str, image: RegionImage) -> dict[str, Any]:
 
 def _lasting(url: str) -> str:
     """Where an item lies, as others can use it: a file of this machine by its name alone, so that bytes are its own."""
-    is_file = "://" not in url.removeprefix("file://") and not url.startswith("synthetic:")
-    return url.rstrip("/").rsplit("/", 1)[-1] if is_file else url
+    path = objectstore.local_path(url)
+    return url if path is None else path.name
 
 
 def _group(

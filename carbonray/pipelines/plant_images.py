@@ -7,22 +7,21 @@ for the reader to see.
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from carbonray.contract import Unit, encode_object_rows
 from carbonray.engine.plan import Pass, plan_unit
 from carbonray.engine.run import Run
-from carbonray.io import ledger
+from carbonray.io import ledger, objectstore
 from carbonray.io.image_store import FOLDER, plant_folder
 from carbonray.io.imagery.image import Structure
 from carbonray.io.imagery.items import ItemPlace, item_places
 from carbonray.io.ledger import Commit
-from carbonray.pipelines.planning import records_of, require_complete, unit_id_of, unit_over
+from carbonray.pipelines.planning import file_key, records_of, require_complete, unit_id_of, unit_over
+from carbonray.science.spatial.geodesy import utc_year
 from carbonray.settings import Settings
 from carbonray.stages.imagery import IngestRegion, MakeBackground, region_partition
 from carbonray.synthetic.fleet_files import RenderStore, image_years
@@ -66,8 +65,8 @@ def sites_of(places: Iterable[ItemPlace], plants: Mapping[str, Sequence[Structur
     found: dict[Site, list[ItemPlace]] = defaultdict(list)
     for place in places:
         if place.imager:
-            year = datetime.fromtimestamp(place.time_utc_ns / 1e9, tz=UTC).year
-            for plant_id in np.unique(owners[_inside(place, lat, lon)]):
+            year = int(utc_year(place.time_utc_ns))
+            for plant_id in np.unique(owners[place.holds(lat, lon)]):
                 found[str(plant_id), place.imager, year].append(place)
     return {
         site: sorted(found[site], key=lambda each: (each.time_utc_ns, each.item_id, each.url)) for site in sorted(found)
@@ -90,13 +89,15 @@ def image_pass(run: Run, settings: Settings, plants: Mapping[str, tuple[Structur
         for site, seen in sites.items()
     ]
     units += [
-        plan_unit(
-            "images", f"unreadable {place.url}", [place.url], settings_digest="", partition={"fault": place.fault}
-        )
+        plan_unit("images", _fault_key(place.url), [place.url], settings_digest="", partition={"fault": place.fault})
         for place in places
         if place.fault
     ]
     return Pass("images", tuple(units), IngestRegion(settings.plants.region), encode_object_rows)
+
+
+def _fault_key(url: str) -> str:
+    return f"unreadable-{file_key(url)}-{objectstore.sha256(url.encode())[:8]}"
 
 
 def fleet_pass(settings: Settings, plants: pa.Table) -> Pass:
@@ -138,16 +139,4 @@ def _background_unit(run: Run, site: tuple[str, str], commits: Sequence[Commit])
     records = records_of(commits, f"{folder}/")
     unit = unit_over(run, "backgrounds", "-".join(site), records, {"plant_id": site[0], "imager": site[1]})
     stores = [f"{run.url}/{folder}/{commit.key.rsplit('-', 1)[1]}.zarr" for commit in commits]
-    return Unit(
-        unit.pass_name, unit.unit_id, unit.key, unit.partition, tuple(stores), unit.input_sha256, bytes=unit.bytes
-    )
-
-
-def _inside(place: ItemPlace, lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(structure,) whether the item's box holds it; an item without a box might hold any."""
-    if place.bbox is None:
-        return np.ones(len(lat), np.bool_)
-    west, south, east, north = place.bbox
-    width = (east - west) % 360.0 or (360.0 if east != west else 0.0)
-    inside: NDArray[np.bool_] = (lat >= south) & (lat <= north) & ((lon - west) % 360.0 <= width)
-    return inside
+    return replace(unit, inputs=tuple(stores))

@@ -21,6 +21,7 @@ from carbonray.pipelines.planning import records_of
 from carbonray.publish.report import ReportFacts, render_report
 from carbonray.publish.report_plants import ImageSample, PlantFacts
 from carbonray.science.power.band_math import values
+from carbonray.science.spatial.geodesy import utc_year
 from carbonray.settings import Settings, overrides_of
 from carbonray.stages.rejections import PAPER_TABLE_1, rejection_counts
 from carbonray.vocab.plant_tables import INVENTORY_CONFLICTS, LABELS, REJECTIONS
@@ -94,8 +95,8 @@ def _samples(run: Run, settings: Settings, labelled: list[Commit]) -> Iterator[I
 
 
 def _sample(stores_url: str, row: Mapping[str, object]) -> ImageSample:
-    moment = np.datetime64(int(str(row["time_utc_ns"])), "ns")
-    of = PlantYear(str(row["plant_id"]), str(row["imager"]), int(moment.astype("datetime64[Y]").astype(int)) + 1970)
+    time_utc_ns = int(str(row["time_utc_ns"]))
+    of = PlantYear(str(row["plant_id"]), str(row["imager"]), int(utc_year(time_utc_ns)))
     stack = read_images(objectstore.join(stores_url, f"{of.stem}.zarr"))
     one = slice(stack.image_ids.index(str(row["image_id"])), stack.image_ids.index(str(row["image_id"])) + 1)
     physical = values(stack.dn[one], stack.scale[one], stack.offset[one], stack.k1[one], stack.k2[one])[0]
@@ -104,7 +105,7 @@ def _sample(stores_url: str, row: Mapping[str, object]) -> ImageSample:
     kinds = np.array([structure.kind == row["structure_kind"] for structure in stack.structures])
     return ImageSample(
         title=f"{row['plant_id']}, {of.imager}",
-        time_utc_ns=int(str(row["time_utc_ns"])),
+        time_utc_ns=time_utc_ns,
         words=f"{row['structure_kind']}: {state}, capacity factor {float(str(row['capacity_factor'])):.2f}",
         rgb=_true_colour(physical[[imager.band_index(name) for name in ("red", "green", "blue")]]),
         marks=np.column_stack([stack.row[kinds], stack.col[kinds]]).astype(np.float64),

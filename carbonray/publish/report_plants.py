@@ -50,7 +50,7 @@ class PlantFacts:
         structures: `vocab.plant_tables.STRUCTURES`.
         conflicts: `vocab.plant_tables.INVENTORY_CONFLICTS`.
         rejections: columns `entity`, `structure_kind`, `imager`, `rule` and `rows`: how many each rule excluded.
-        images: (structure kind, imager) -> images before and after the rules.
+        images: (structure kind, imager) -> images before and after the rules on images, copies and weather.
         published: the same of the paper.
         labels: (structure kind, imager) -> labelled images that are on, and off.
         samples: pictures.
@@ -84,7 +84,7 @@ def plant_sentence(facts: PlantFacts) -> str:
     before, after = (sum(pair[k] for pair in facts.images.values()) for k in (0, 1))
     capacity = float(np.nansum(facts.plants.column("capacity_mw").to_numpy()))
     words = f"{facts.plants.num_rows:,} power plants of {capacity / 1000:,.1f} GW; annotated structures: {seen}."
-    return words + (f" {after:,} of {before:,} images passed every rule." if before else "")
+    return words + (f" {after:,} of {before:,} images passed the rules on images." if before else "")
 
 
 def _plants(facts: PlantFacts) -> Markup:
@@ -139,7 +139,10 @@ def _images(facts: PlantFacts) -> Markup | None:
         on, off = facts.labels.get(key, (0, 0))
         rows.append((*key, before, after, on, off, *facts.published.get(key, (None, None))))
     heads = ("structure", "imager", "before", "after", "labelled on", "labelled off", "before", "after")
-    lead = "Images of plants with a structure of the kind, before and after the rules of plant, image and weather."
+    lead = (
+        "Images of all plants with a structure of the kind, before and after the rules on images, copies and weather. "
+        "What rules on plants exclude besides is listed below."
+    )
     groups = (("this run", 6, ""), ("published, on other data", 2, "published"))
     return section("images", "Images", lead, table(heads, rows, "Images before and after filtering", groups))
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +18,7 @@ from carbonray.contract import Reading, Unit, object_rows
 from carbonray.io import objectstore
 from carbonray.io.image_store import read_images
 from carbonray.io.table_store import decode_table, encode_table, read_rows
+from carbonray.science.spatial.geodesy import utc_year
 from carbonray.stages.labels import LabelImages
 from carbonray.stages.plant_generation import PlantRecords, plant_records
 from carbonray.stages.plant_selection import SelectPlants, plant_years
@@ -89,9 +91,7 @@ class LabelPlant:
         self, units: pa.Table, structures: pa.Table, generation: PlantRecords, labels: pa.Table
     ) -> pa.Table:
         """Why the plant cannot be learned from in a year with labels, by structure kind."""
-        years = sorted(
-            {int(year) for year in pc.year(labels.column("time_utc_ns").cast(pa.timestamp("ns"))).to_pylist()}
-        )
+        years = np.unique(utc_year(labels.column("time_utc_ns").to_numpy())).tolist()
         if not years or not units.num_rows:
             return REJECTIONS.empty_table()
         known = plant_years(units, structures, years, generation)

@@ -16,7 +16,7 @@ from carbonray.science.power.capacity import NEVER_NS
 from carbonray.science.power.capacity_factor import days_in_year
 from carbonray.science.power.plant_rules import PlantFacts, PlantRules, every_year_verdict, plant_verdict
 from carbonray.science.power.selection import Verdict
-from carbonray.science.spatial.geodesy import DAY_NS
+from carbonray.science.spatial.geodesy import DAY_NS, utc_year
 from carbonray.stages.plant_generation import PlantRecords, unit_frame
 from carbonray.stages.rejections import rejections
 from carbonray.vocab.columns import column
@@ -154,7 +154,7 @@ def _reported(generation: PlantRecords | None) -> pd.DataFrame:
     records = generation.records
     length = records.end_utc_ns - records.start_utc_ns
     told = np.isfinite(records.generation_mwh) & (length <= LONGEST_RECORD_NS)
-    year = records.start_utc_ns[told].astype("datetime64[ns]").astype("datetime64[Y]").astype(np.int64) + 1970
+    year = utc_year(records.start_utc_ns[told])
     rows = pd.DataFrame({"plant_id": generation.plant_id[records.plant[told]], "year": year, "ns": length[told]})
     sums = rows.groupby(["plant_id", "year"])["ns"].sum().reset_index()
     share = sums["ns"].to_numpy() / (days_in_year(sums["year"].to_numpy()) * DAY_NS)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from carbonray.science.no2.dispersion import NOX_OVER_NO2
-from carbonray.science.spatial.geodesy import HOUR_NS
+from carbonray.science.spatial.geodesy import HOUR_NS, utc_year
 from carbonray.synthetic.columns import Emitters, FineGrid, Region, inside_region
 from carbonray.synthetic.dispatch import FleetGeneration
 from carbonray.synthetic.fleet import FleetRules, generation_of, plants_of, require_within, weather_of
@@ -92,7 +92,7 @@ def hourly_truth(plant: FleetPlant, generation: FleetGeneration) -> pa.Table:
 def annual_truth(plant: FleetPlant, generation: FleetGeneration) -> pa.Table:
     """Truth of every whole year of one plant, a row a unit and year, with schema `ANNUAL_TRUTH`."""
     emissions = emissions_of(plant, generation)
-    year = generation.time_utc_ns.astype("datetime64[ns]").astype("datetime64[Y]").astype(int) + 1970
+    year = utc_year(generation.time_utc_ns)
     rows = []
     for one in np.unique(year)[:-1]:  # the last has 29 days only
         hours = year == one

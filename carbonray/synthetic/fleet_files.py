@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from carbonray.contract import Reading, Unit, object_rows
 from carbonray.io.image_store import PlantYear, encode_images
+from carbonray.science.spatial.geodesy import utc_year
 from carbonray.synthetic.fleet import (
     FleetRules,
     acquisitions_of,
@@ -119,11 +121,8 @@ def image_years(rules: FleetRules, imagers: Mapping[str, Imager] = IMAGERS) -> I
     """Every plant, imager and year with images, in that order; nothing is rendered."""
     for plant in plants_of(rules):
         for name, imager in imagers.items():
-            times = acquisitions_of(rules, plant, imager).time_utc_ns
-            for year in sorted(
-                set((times.astype("datetime64[ns]").astype("datetime64[Y]").astype(int) + 1970).tolist())
-            ):
-                yield plant, name, year
+            years = np.unique(utc_year(acquisitions_of(rules, plant, imager).time_utc_ns))
+            yield from ((plant, name, year) for year in years.tolist())
 
 
 def fleet_years(rules: FleetRules) -> range:

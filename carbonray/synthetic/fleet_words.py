@@ -34,9 +34,6 @@ COUNTRIES: Mapping[str, str] = MappingProxyType(
     }
 )
 # layout of reports -> who reports, as `io.reported` names it
-REPORT_SOURCES: Mapping[str, str] = MappingProxyType(
-    {"campd": "CAMPD", "entsoe": "ENTSO-E", "nem": "NEM", "epias": "EPIAS", "india": "CEA"}
-)
 
 
 def plant_code(plant: FleetPlant) -> int:

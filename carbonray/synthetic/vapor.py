@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from carbonray.errors import SettingsError
 from carbonray.io.imagery.image import RegionImage
 from carbonray.science.power.radiometry import KELVIN, water_column_cm
-from carbonray.science.spatial.geodesy import DAY_NS
+from carbonray.science.spatial.geodesy import DAY_NS, utc_year
 from carbonray.science.spatial.sun import sun_position
 from carbonray.synthetic.backgrounds import Season, cover_heat_c, cover_reflectance, season_at, snow_depth
 from carbonray.synthetic.canvas import Field
@@ -110,9 +110,7 @@ def render_plant_year(
             remedy="Use load, or one of the two negative controls.",
         )
     taken = acquisitions_of(of, plant, imager)
-    chosen = np.flatnonzero(
-        taken.time_utc_ns.astype("datetime64[ns]").astype("datetime64[Y]").astype(int) == year - 1970
-    )
+    chosen = np.flatnonzero(utc_year(taken.time_utc_ns) == year)
     if not chosen.size:
         return
     weather = weather_of(of, plant)

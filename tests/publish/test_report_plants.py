@@ -49,7 +49,7 @@ def test_the_page_of_plants_is_whole_and_escaped():
     assert NASTY not in text
     assert {"plants", "images", "rules", "pictures"} <= set(outline.values("id"))
     assert "conflicts" not in outline.values("id")
-    assert "3 of 10 images passed every rule" in outline.text
+    assert "3 of 10 images passed the rules on images" in outline.text
     assert "Relative emission" not in outline.text
 
 

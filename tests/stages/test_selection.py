@@ -10,7 +10,7 @@ from carbonray.science.power.image_rules import ImageRules
 from carbonray.science.spatial.geodesy import DAY_NS, HOUR_NS
 from carbonray.stages.plant_generation import plant_records
 from carbonray.stages.plant_selection import FGD_USE, SelectPlants, plant_years
-from carbonray.stages.rejections import PAPER_TABLE_1, TABLE_1, rejection_counts, table1
+from carbonray.stages.rejections import PAPER_TABLE_1, rejection_counts
 from carbonray.stages.selection import CANDIDATES, SelectImages, candidates
 from carbonray.vocab.plant_tables import IMAGES, PLANT_WEATHER, REJECTIONS, REPORTED, STRUCTURES, UNITS
 from carbonray.vocab.sensors import IMAGERS
@@ -138,7 +138,7 @@ def test_candidates_are_images_by_kind_with_the_scores_of_scored_imagers() -> No
     assert np.isnan(plain[0]["brightness"])
 
 
-def test_table_1_counts_before_and_after_by_kind_and_imager() -> None:
+def test_rejections_are_counted_by_kind_imager_and_rule() -> None:
     table = pa.concat_tables(
         [
             images({}, {"cloud_fraction": 0.3}),
@@ -147,12 +147,6 @@ def test_table_1_counts_before_and_after_by_kind_and_imager() -> None:
     )
     asked = of(table, "NDT", "FGD")
     done = SelectImages()(table, asked, weather(20.0, 20.0))
-    counted = table1(pa.concat_tables([done.rejected, done.rejected]), asked)  # twice rejected is once lost
-    assert counted.schema.equals(TABLE_1)
-    assert counted.to_pylist() == [
-        {"imager": "landsat8", "ndt_before": 2, "ndt_after": 1, "fgd_before": 2, "fgd_after": 0},
-        {"imager": "sentinel2", "ndt_before": 2, "ndt_after": 1, "fgd_before": 2, "fgd_after": 0},
-    ]
     counts = {
         (r["structure_kind"], r["imager"], r["rule"]): r["rows"] for r in rejection_counts(done.rejected).to_pylist()
     }

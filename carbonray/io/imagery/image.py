@@ -11,6 +11,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from carbonray.science.spatial.geodesy import utc_year
+
 NODATA_DN = 0
 
 # bits of a pixel's flags
@@ -117,7 +119,7 @@ class RegionImage:
     @property
     def year(self) -> int:
         """Calendar year of the acquisition, UTC."""
-        return int(np.datetime64(self.time_utc_ns, "ns").astype("datetime64[Y]").astype(np.int64)) + 1970
+        return int(utc_year(self.time_utc_ns))
 
     def fraction(self, flag: str) -> float:
         """Share of the measured pixels that carry a flag; NaN where nothing is measured."""

@@ -5,19 +5,20 @@ Source: STAC 1.0 and 1.1, GeoJSON. An item's URL is what a work unit reads: a fi
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pystac
+from numpy.typing import NDArray
 from pystac.errors import STACError, STACTypeError
 from pystac.stac_io import DefaultStacIO
 
 from carbonray.errors import DataError
 from carbonray.io import objectstore
 from carbonray.io.imagery.assets import time_ns
-from carbonray.io.imagery.image import Structure
 from carbonray.io.imagery.landsat8 import mtl_item
 from carbonray.io.imagery.metadata import read_json
 from carbonray.io.imagery.planetscope import scene_item
@@ -50,13 +51,14 @@ class ItemPlace:
     bbox: tuple[float, float, float, float] | None
     fault: str = ""
 
-    def covers(self, structures: Sequence[Structure]) -> bool:
-        """Whether the box holds any of a plant's structures; an item without a box might."""
+    def holds(self, lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(n,) whether the box holds each place, degrees; an item without a box might hold any."""
         if self.bbox is None:
-            return True
+            return np.ones(len(lat), np.bool_)
         west, south, east, north = self.bbox
         width = (east - west) % 360.0 or (360.0 if east != west else 0.0)
-        return any(south <= each.lat <= north and (each.lon - west) % 360.0 <= width for each in structures)
+        held: NDArray[np.bool_] = (lat >= south) & (lat <= north) & ((lon - west) % 360.0 <= width)
+        return held
 
 
 def item_places(patterns: Iterable[str], imagers: Mapping[str, Imager] = IMAGERS) -> Iterator[ItemPlace]:
@@ -73,17 +75,6 @@ def item_places(patterns: Iterable[str], imagers: Mapping[str, Imager] = IMAGERS
                     yield ItemPlace(place, item.id, imager_of(item, imagers), time_ns(item), _box(item))
             except DataError as error:
                 yield ItemPlace(url, "", "", 0, None, str(error))
-
-
-def wanted(
-    places: Iterable[ItemPlace], imager: str, between_ns: tuple[int, int], structures: Sequence[Structure]
-) -> list[ItemPlace]:
-    """The items of one imager in [start, end) whose box holds a structure, by time, then id, then URL."""
-    start, end = between_ns
-    found = (each for each in places if each.imager == imager and start <= each.time_utc_ns < end)
-    return sorted(
-        (each for each in found if each.covers(structures)), key=lambda each: (each.time_utc_ns, each.item_id, each.url)
-    )
 
 
 def load_item(url: str) -> pystac.Item:

@@ -34,26 +34,3 @@ def capacity_mw_on(
     # a product with 0 would let the unknown capacity of a retired unit through
     total: NDArray[np.float64] = np.where(serving, capacity[:, None], 0.0).sum(axis=0)
     return total
-
-
-def plant_capacity_mw_on(
-    plant_index: ArrayLike,
-    n_plants: int,
-    start_utc_ns: ArrayLike,
-    end_utc_ns: ArrayLike,
-    capacity_mw: ArrayLike,
-    time_utc_ns: int,
-) -> NDArray[np.float64]:
-    """(plant,) MW in service at one moment.
-
-    Args:
-        plant_index: (unit,) which plant each unit belongs to, 0 to `n_plants` - 1.
-        n_plants: how many plants there are; one without units has 0 MW.
-        start_utc_ns: as in `capacity_mw_on`.
-        end_utc_ns: as there.
-        capacity_mw: as there.
-        time_utc_ns: the moment.
-    """
-    serving = in_service(start_utc_ns, end_utc_ns, time_utc_ns)[:, 0]
-    weight = np.where(serving, np.asarray(capacity_mw, np.float64), 0.0)
-    return np.bincount(np.asarray(plant_index, np.int64), weights=weight, minlength=n_plants).astype(np.float64)

@@ -66,3 +66,8 @@ def local_solar_day(time_utc_ns: ArrayLike, lon_deg: ArrayLike) -> NDArray[np.in
     shift_ns = np.rint(wrapped_longitude(lon_deg) / 15.0 * HOUR_NS).astype(np.int64)
     day: NDArray[np.int64] = (np.asarray(time_utc_ns, np.int64) + shift_ns) // DAY_NS
     return day.astype(np.int32)
+
+
+def utc_year(time_utc_ns: ArrayLike) -> NDArray[np.int64]:
+    """Calendar year of moments, ns since 1970-01-01 UTC."""
+    return np.asarray(time_utc_ns, np.int64).astype("datetime64[ns]").astype("datetime64[Y]").astype(np.int64) + 1970

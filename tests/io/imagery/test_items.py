@@ -1,18 +1,17 @@
-"""Items of images: from catalogs, collections and bare folders, and which of them a plant wants."""
+"""Items of images: from catalogs, collections and bare folders, and which places they hold."""
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pystac
 import pytest
 
 from carbonray.errors import DataError, SettingsError
-from carbonray.io.imagery.image import Structure
-from carbonray.io.imagery.items import ItemPlace, imager_of, item_places, load_item, wanted
-from tests.io.imagery.native_files import chip_item, grid_of, write_item, write_landsat, write_psscene, write_safe
+from carbonray.io.imagery.items import ItemPlace, imager_of, item_places, load_item
+from tests.io.imagery.native_files import chip_item, grid_of, write_landsat, write_psscene, write_safe
 
-PLANT = (Structure("a", "NDT", 51.43, 6.99),)
-YEAR_2020 = (1_577_836_800_000_000_000, 1_609_459_200_000_000_000)
+PLANT = (np.array([51.43]), np.array([6.99]))
 
 
 def item(name: str, **properties: str) -> dict[str, object]:
@@ -29,7 +28,7 @@ def test_the_bare_folders_of_three_providers_make_items(tmp_path: Path) -> None:
     found = list(item_places(f"{tmp_path}/{glob}" for glob in ("*.SAFE", "l8/*_MTL.txt", "ps/*_metadata.json")))
 
     assert [each.imager for each in found] == ["sentinel2", "landsat8", "planetscope"]
-    assert all(each.covers(PLANT) for each in found)
+    assert all(each.holds(*PLANT).all() for each in found)
     assert [load_item(each.url).id for each in found] == [each.item_id for each in found]
 
 
@@ -86,33 +85,17 @@ def test_an_imager_is_known_by_what_items_say(properties: dict[str, str], imager
     assert imager_of(pystac.Item.from_dict(told)) == imager
 
 
-def test_a_plant_wants_its_imager_its_year_and_its_place(tmp_path: Path) -> None:
-    told = [
-        item("late", datetime="2020-12-31T23:59:59Z"),
-        item("early", datetime="2020-01-01T00:00:00Z"),
-        item("next", datetime="2021-01-01T00:00:00Z"),
-        item("other", constellation="landsat-8"),
-        item("far") | {"bbox": [8.0, 51.0, 9.0, 52.0]},
-        item("unplaced") | {"bbox": None},
-    ]
-    urls = [write_item(tmp_path / f"{each['id']}.json", each) for each in told]
-
-    found = wanted(item_places(urls), "sentinel2", YEAR_2020, PLANT)
-
-    assert [place.item_id for place in found] == ["early", "unplaced", "late"]
-
-
 @pytest.mark.parametrize(
     ("lon", "inside"), [(179.5, True), (-179.5, True), (180.0, True), (-178.0, False), (178.0, False), (0.0, False)]
 )
 def test_a_box_across_the_180th_meridian_holds_both_sides(lon: float, inside: bool) -> None:
     place = ItemPlace("u", "i", "sentinel2", 0, (179.0, -20.0, -179.0, -10.0))
 
-    assert place.covers([Structure("a", "NDT", -16.0, lon)]) is inside
+    assert place.holds(np.array([-16.0]), np.array([lon])).tolist() == [inside]
 
 
 def test_a_box_around_the_earth_holds_all() -> None:
-    assert ItemPlace("u", "i", "x", 0, (-180.0, -90.0, 180.0, 90.0)).covers([Structure("a", "NDT", 80.0, 179.9)])
+    assert ItemPlace("u", "i", "x", 0, (-180.0, -90.0, 180.0, 90.0)).holds(np.array([80.0]), np.array([179.9])).all()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carbonray.science.power.capacity import ALWAYS_NS, NEVER_NS, capacity_mw_on, in_service, plant_capacity_mw_on
+from carbonray.science.power.capacity import ALWAYS_NS, NEVER_NS, capacity_mw_on, in_service
 
 TIMES = st.integers(-(2**62), 2**62)
 UNITS = st.lists(st.tuples(TIMES, TIMES, st.floats(0, 5000)), min_size=1, max_size=12)
@@ -24,16 +24,6 @@ def test_capacity_is_the_sum_over_the_units_that_serve(units, times):
     expected = [sum(c for s, e, c in units if s <= time < e) for time in times]
 
     np.testing.assert_allclose(capacity_mw_on(start, end, capacity, times), expected)
-
-
-@given(UNITS, TIMES)
-def test_plants_add_up_to_the_fleet(units, time):
-    start, end, capacity = (list(column) for column in zip(*units, strict=True))
-    index = [number % 3 for number in range(len(units))]
-    plants = plant_capacity_mw_on(index, 4, start, end, capacity, time)
-
-    np.testing.assert_allclose(plants.sum(), capacity_mw_on(start, end, capacity, [time])[0])
-    assert plants[3] == 0.0
 
 
 def test_an_unknown_capacity_counts_only_while_its_unit_serves():

@@ -75,3 +75,8 @@ def test_the_tangent_plane_points_east_and_north():
 def test_the_local_solar_day_turns_at_local_midnight(hour, lon, day):
     assert geodesy.local_solar_day(np.int64(hour * HOUR), lon) == day
     assert geodesy.local_solar_day(np.int64(hour * HOUR), lon + 360.0) == day
+
+
+def test_the_year_of_a_moment_changes_at_midnight_utc():
+    edge = np.datetime64("2021-01-01", "ns").astype(np.int64)
+    assert geodesy.utc_year([edge - 1, edge, -1, 0]).tolist() == [2020, 2021, 1969, 1970]
