@@ -13,7 +13,7 @@ from carbonray.contract import Unit
 from carbonray.engine.run import FILE, Run, open_run
 from carbonray.errors import CarbonrayError, SettingsError
 from carbonray.io import objectstore
-from carbonray.pipelines import evaluate, hotspots, ingest, world
+from carbonray.pipelines import evaluate, evaluate_plants, hotspots, ingest, plants, train_plants, world
 from carbonray.settings import Settings
 from carbonray.training import job as train
 
@@ -47,11 +47,30 @@ JOBS: dict[str, Job] = {
     "train": Job(train.SUMMARY, train.SECTIONS, train.plan, train.run, train.publish, takes_model=True),
     "evaluate": Job(evaluate.SUMMARY, evaluate.SECTIONS, evaluate.plan, evaluate.run, evaluate.publish),
     "hotspots": Job(hotspots.SUMMARY, hotspots.SECTIONS, hotspots.plan, hotspots.run, hotspots.publish),
+    "plants": Job(plants.SUMMARY, plants.SECTIONS, plants.plan, plants.run, plants.publish),
+}
+# the job of a name for one `--model`, where that is a whole product
+OF_MODEL: dict[tuple[str, str], Job] = {
+    ("train", "plants"): Job(
+        train_plants.SUMMARY,
+        train_plants.SECTIONS,
+        train_plants.plan,
+        train_plants.run,
+        train_plants.publish,
+        takes_model=True,
+    ),
+    ("evaluate", "plants"): Job(
+        evaluate_plants.SUMMARY,
+        evaluate_plants.SECTIONS,
+        evaluate_plants.plan,
+        evaluate_plants.run,
+        evaluate_plants.publish,
+    ),
 }
 
 
-def find_job(name: str) -> Job:
-    """The job of a name.
+def find_job(name: str, model: str = "") -> Job:
+    """The job of a name, for the model of `--model`.
 
     Raises:
         SettingsError: there is none.
@@ -60,12 +79,12 @@ def find_job(name: str) -> Job:
         raise SettingsError(
             f"there is no job {name!r}", where="JOB", expected=f"one of {', '.join(JOBS)}", remedy="Correct the name."
         )
-    return JOBS[name]
+    return OF_MODEL.get((name, model), JOBS[name])
 
 
 def digest(name: str, settings: Settings) -> str:
     """Digest of the settings that can change a job's bytes."""
-    return settings.digest(find_job(name).sections)
+    return settings.digest(find_job(name, settings.model).sections)
 
 
 def rewrite_report(run_url: str) -> str:
@@ -84,7 +103,7 @@ def rewrite_report(run_url: str) -> str:
             remedy="Run the job again under its --run-id first.",
         )
     settings = Settings.model_validate(facts["settings"])
-    job = find_job(facts["job"])
+    job = find_job(facts["job"], settings.model)
     job.publish(Run(run_url, facts["job"], facts["settings_digest"], settings.engine, facts), settings)
     return objectstore.join(run_url, "report.html")
 
@@ -95,7 +114,7 @@ def run_job(name: str, settings: Settings, out_url: str, run_id: str) -> dict[st
     Raises:
         CarbonrayError: the run failed; what it had committed is kept for the next attempt.
     """
-    job = find_job(name)
+    job = find_job(name, settings.model)
     run = open_run(out_url, run_id, name, digest(name, settings), settings.model_dump(mode="json"), settings.engine)
     if run.complete():
         _log.info("run %s is complete: nothing to do", run.url)

@@ -33,9 +33,14 @@ Overrides = Annotated[
 ]
 Out = Annotated[str, typer.Option("--out", metavar="URL", help="Folder of runs: a path, file:// or s3://.")]
 RunId = Annotated[str, typer.Option("--run-id", metavar="ID", help="Name of the run; the same name again resumes it.")]
-Model = Annotated[str, typer.Option("--model", metavar="NAME", help="Model of the registry, for train and evaluate.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model", metavar="NAME", help="Model of the registry, or plants for that product; for train and evaluate."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the run's facts as JSON.")]
-JobName = Annotated[str, typer.Argument(metavar="JOB", help="world, ingest, train, evaluate or hotspots.")]
+JobName = Annotated[str, typer.Argument(metavar="JOB", help="world, ingest, train, evaluate, plants or hotspots.")]
 DEMO_INPUTS = {
     "hotspots": {
         "tropomi": "granules/*.nc",
@@ -50,7 +55,24 @@ DEMO_INPUTS = {
         "weather": "plant_weather/*",
     },
 }
-DEMO_RUNS = {"hotspots": "demo", "ingest": "demo-plants"}
+# what the demo runs on its small Earth, in order: job, run id, settings; {out} stands for its folder
+DEMO_STEPS = (
+    ("hotspots", "demo", ()),
+    ("ingest", "demo-store", ()),
+    (
+        "train",
+        "demo-models",
+        # two fits at once; a model that few plants cannot teach is left out by name
+        (
+            "model=plants",
+            "plants.store_url={out}/demo-store",
+            "engine.model_actors=2",
+            "engine.model_cpus=0.75",
+            "engine.max_quarantine_rate=0.2",
+        ),
+    ),
+    ("plants", "demo-plants", ("plants.store_url={out}/demo-store", "inputs.bundles={out}/demo-models")),
+)
 RunUrl = Annotated[str, typer.Argument(metavar="URL/ID", help="A run's folder.")]
 
 
@@ -71,19 +93,25 @@ def run(
 
 @app.command()
 def demo(out: Out = "out", as_json: AsJson = False) -> None:
-    """Make a small Earth and run what there is on it: NO2 hotspots, and the labelled image store of power plants."""
+    """Make a small Earth and run what there is on it: NO2 hotspots; power plants from images to annual CO2."""
     from carbonray.catalogue import run_job
-    from carbonray.io import objectstore
     from carbonray.settings import DEMO, load
 
     run_job("world", load([str(DEMO)]), out, "demo-world")
-    world = f"{out}/demo-world"
-    for job, run_id in DEMO_RUNS.items():
-        found = [f"inputs.{name}={world}/{path}" for name, path in DEMO_INPUTS[job].items()]
-        if job == "ingest":
-            layouts = sorted({key.partition("/")[0] for key in objectstore.listing(f"{world}/reported")})
-            found.append(f"inputs.reported={[f'{name}={world}/reported/{name}/*' for name in layouts]}")
-        _print_facts(run_job(job, load([str(DEMO)], found), out, run_id), out, run_id, as_json=as_json)
+    for job, run_id, told in DEMO_STEPS:
+        sets = [text.format(out=out) for text in told] + _demo_inputs(job, f"{out}/demo-world")
+        _print_facts(run_job(job, load([str(DEMO)], sets), out, run_id), out, run_id, as_json=as_json)
+
+
+def _demo_inputs(job: str, world: str) -> list[str]:
+    """Where a job of the demo finds its files."""
+    from carbonray.io import objectstore
+
+    found = [f"inputs.{name}={world}/{path}" for name, path in DEMO_INPUTS.get(job, {}).items()]
+    if job == "ingest":
+        layouts = sorted({key.partition("/")[0] for key in objectstore.listing(f"{world}/reported")})
+        found.append(f"inputs.reported={[f'{name}={world}/reported/{name}/*' for name in layouts]}")
+    return found
 
 
 @app.command()
@@ -99,7 +127,7 @@ def plan(
     from carbonray.pipelines.estimate import estimate
 
     tree = _load(settings, set_, model)
-    units = find_job(job).plan(tree, digest(job, tree))
+    units = find_job(job, tree.model).plan(tree, digest(job, tree))
     facts = estimate(units, tree)
     if as_json:
         print(json.dumps({**facts, "units": [unit.key for unit in units]}, indent=1))

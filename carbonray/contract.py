@@ -95,8 +95,17 @@ class Encoder(Protocol):
         ...
 
 
+# what `object_rows` gives, for stages that emit ready-made objects
+OBJECT_ROWS = pa.schema(
+    [
+        pa.field("object_key", pa.string(), nullable=False),
+        pa.field("data", pa.large_binary(), nullable=False),
+    ]
+)
+
+
 def object_rows(objects: Mapping[str, bytes]) -> Batch:
-    """Ready-made objects as rows of a batch, for units whose whole work is done by their reader."""
+    """Ready-made objects as rows of a batch, for units whose whole work is done by their reader or one stage."""
     return {
         "object_key": np.array(list(objects), dtype=object),
         "data": np.array(list(objects.values()), dtype=object),

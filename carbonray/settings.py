@@ -21,6 +21,7 @@ from carbonray.io.objectstore import sha256
 from carbonray.io.plant_weather import PlantWeatherRules
 from carbonray.io.reported.reading import ReportedRules
 from carbonray.io.weather import PlumeWindRules
+from carbonray.models.generation import GenerationRules
 from carbonray.overlays import at, from_file, from_override, known, mapping, merged, paths, unknown
 from carbonray.science.no2.detection_limit import CurveRules
 from carbonray.science.no2.hotspots import PersistenceRules
@@ -28,22 +29,30 @@ from carbonray.science.no2.masks import MaskRules
 from carbonray.science.no2.matching import InventoryRules, OverlapRules
 from carbonray.science.no2.peers import OracleRules, PeerRules
 from carbonray.science.no2.scenes import SceneRules
+from carbonray.science.power.annual import IntervalRules
 from carbonray.science.power.backgrounds import BackgroundRules
 from carbonray.science.power.duplicates import DuplicateRules
+from carbonray.science.power.emissions import Calibration
 from carbonray.science.power.image_rules import ImageRules
 from carbonray.science.power.label_rules import LabelRules
+from carbonray.science.power.lookback import LookbackRules
 from carbonray.science.power.plant_rules import PlantRules
 from carbonray.science.power.weather_rules import VisibilityRules
 from carbonray.science.spatial import gridding
 from carbonray.science.spatial.folds import FoldRules
 from carbonray.science.spatial.tiling import TileRules
 from carbonray.science.stats.bootstrap import BootstrapRules
+from carbonray.stages.generation_folds import GenerationFoldRules
+from carbonray.stages.generation_targets import TargetRules
 from carbonray.stages.held_out import HeldOutRules
 from carbonray.stages.labels import PlaceLabels
+from carbonray.stages.plant_score_tables import PlantScoreRules
 from carbonray.stages.plumes import DetectRules
 from carbonray.stages.quantifying import QuantifierRules
 from carbonray.stages.score_tables import StrataRules
 from carbonray.stages.scoring import ScoringRules
+from carbonray.stages.sounding_fits import SoundingRules
+from carbonray.stages.soundings import PredictRules
 from carbonray.stages.swaths import PixelRules
 from carbonray.synthetic.fleet import FleetRules
 from carbonray.synthetic.plant_views import RenderRules
@@ -69,6 +78,9 @@ class Inputs(BaseModel):
     labels: Urls
     co2_grid: Urls
     bundles: Urls
+    plants: Urls
+    truth: Urls
+    national: Urls
 
 
 class Hotspots(BaseModel):
@@ -95,6 +107,7 @@ class Plants(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     earlier_url: str
+    store_url: str
     images_from: Literal["items", "fleet", "earlier"]
     merge: InventoryMergeRules
     folds: FoldRules
@@ -108,6 +121,33 @@ class Plants(BaseModel):
     visibility: VisibilityRules
     labels: LabelRules
     placing: PlaceLabels
+
+
+class Soundings(BaseModel):
+    """The sounding models of the plants: which there are, who never teaches them, how they are fitted and run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: tuple[str, ...]
+    left_out_countries: tuple[str, ...]
+    fit: SoundingRules
+    predict: PredictRules
+
+
+class Generation(BaseModel):
+    """From soundings to 30 days and years: features, models, intervals, and countries' rows of emission factors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lookback: LookbackRules
+    models: GenerationRules
+    interval: IntervalRules
+    targets: TargetRules
+    calibration: tuple[Calibration, ...]
+
+    def folds(self) -> GenerationFoldRules:
+        """What the rotations read."""
+        return GenerationFoldRules(self.lookback, self.models, self.interval)
 
 
 class Training(BaseModel):
@@ -139,6 +179,7 @@ class Evaluation(BaseModel):
     strata: StrataRules
     curve: CurveRules
     bootstrap: BootstrapRules
+    plants: PlantScoreRules
 
 
 class Settings(BaseModel):
@@ -152,6 +193,8 @@ class Settings(BaseModel):
     rates: Rates
     hotspots: Hotspots
     plants: Plants
+    soundings: Soundings
+    generation: Generation
     training: Training
     evaluation: Evaluation
     world: WorldRules

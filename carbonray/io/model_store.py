@@ -2,8 +2,8 @@
 
 A bundle is a folder: `model.safetensors`, `bundle.json`, and `bundle.sha256` with the digest of the JSON, which holds
 the digest of the weights, so that the one digest pins both. Nothing in a bundle can execute. Tensors are numpy arrays
-by name, float32 or float16 (stored) and int64; what they mean is known to `carbonray.models`, which this layer never
-imports.
+by name, float32 or float16 (stored), int64 and uint8; what they mean is known to `carbonray.models`, which this layer
+never imports.
 """
 
 import json
@@ -25,7 +25,12 @@ WEIGHTS = "model.safetensors"
 MANIFEST = "bundle.json"
 DIGEST = "bundle.sha256"
 MAX_HEADER_BYTES = 1 << 20  # of a safetensors header: 100 times that of our largest network
-DTYPES = {"F16": np.dtype(np.float16), "F32": np.dtype(np.float32), "I64": np.dtype(np.int64)}
+DTYPES = {
+    "F16": np.dtype(np.float16),
+    "F32": np.dtype(np.float32),
+    "I64": np.dtype(np.int64),
+    "U8": np.dtype(np.uint8),  # bytes of another format, such as trees
+}
 
 _TRAIN_AGAIN = "Restore the bundle from its source, or train it again with jobs/train.py."
 
@@ -108,6 +113,14 @@ def save_bundle(url: str, bundle: Bundle) -> str:
     Raises:
         ConflictError: another bundle is there.
     """
+    objects = bundle_objects(bundle)
+    for name, data in objects.items():
+        put_once(join(url, name), data)
+    return sha256(objects[MANIFEST])
+
+
+def bundle_objects(bundle: Bundle) -> dict[str, bytes]:
+    """The objects of a bundle by their name in its folder, weights first and digest last."""
     tensors = {name: np.asarray(value, order="C") for name, value in sorted(bundle.tensors.items())}
     weights = safetensors.numpy.save(tensors)
     facts = {f.name: getattr(bundle, f.name) for f in fields(bundle) if f.name not in ("tensors", "lineage")}
@@ -117,11 +130,7 @@ def save_bundle(url: str, bundle: Bundle) -> str:
         "weights": {"file": WEIGHTS, "sha256": sha256(weights), "tensors": _shapes(tensors)},
     }
     manifest = json.dumps(document, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
-    digest = sha256(manifest)
-    put_once(join(url, WEIGHTS), weights)
-    put_once(join(url, MANIFEST), manifest)
-    put_once(join(url, DIGEST), f"{digest}  {MANIFEST}\n".encode())
-    return digest
+    return {WEIGHTS: weights, MANIFEST: manifest, DIGEST: f"{sha256(manifest)}  {MANIFEST}\n".encode()}
 
 
 def bundle_sha256(url: str) -> str:

@@ -162,6 +162,24 @@ def read_rows(source: Source, column: str, value: str, schema: pa.Schema | None 
     return rows.filter(pc.equal(rows.column(column), value))
 
 
+def words_in(source: Source, column: str) -> set[str]:
+    """The different words in a column of strings; a row group of one word is not read.
+
+    Raises:
+        DataError: the bytes are not Parquet.
+    """
+    file, found = _open(source), set()
+    index = file.metadata.schema.names.index(column)
+    for group in range(file.metadata.num_row_groups):
+        known = file.metadata.row_group(group).column(index).statistics
+        if known is not None and known.has_min_max and known.min == known.max:
+            found.add(str(known.min))
+        else:
+            words = pc.unique(file.read_row_group(group, columns=[column]).column(column))
+            found.update(map(str, words.to_pylist()))
+    return found
+
+
 def _sorted(table: pa.Table, keys: tuple[str, ...]) -> pa.Table:
     missing = [key for key in keys if key not in table.column_names]
     if missing:

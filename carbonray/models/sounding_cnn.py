@@ -179,8 +179,9 @@ class SoundingCnn(nn.Module):
     def embedded(self, patches: Tensor) -> Tensor:
         """Patches (p, band, s, s) -> their features h (p, channels): the trunk, averaged over its pixels."""
         ready = patches * self.get_buffer("gain") + self.get_buffer("offset")
-        features: Tensor = self.trunk(ready.contiguous(memory_format=torch.channels_last)).mean((-2, -1))
-        return features
+        precision = next(self.trunk.parameters()).dtype  # a runtime may keep the trunk alone in fewer bits
+        features: Tensor = self.trunk(ready.to(precision, memory_format=torch.channels_last))
+        return features.float().mean((-2, -1))
 
     def pooled(self, features: Tensor, mask: Tensor) -> Sounding:
         """Features (n, K, channels) and mask (n, K) -> soundings of n images."""

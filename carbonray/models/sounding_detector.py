@@ -14,15 +14,22 @@ from numpy.typing import NDArray
 
 from carbonray.models.bags import BandScaling
 from carbonray.models.detector import dataclass_of, load_tensors
-from carbonray.models.layers import channels_last
 from carbonray.models.sounding_cnn import SoundingCnn, SoundingCnnConfig
+from carbonray.models.sounding_runtime import RuntimeRules, runtime_of
 
 
 class SoundingDetector:
-    """One fitted network in float32, channels last, for inference."""
+    """One fitted network for inference, computed as a runtime's rules say."""
 
     def __init__(
-        self, config: Mapping[str, Any], scaling: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], *, where: str
+        self,
+        config: Mapping[str, Any],
+        scaling: Mapping[str, Any],
+        tensors: Mapping[str, NDArray[Any]],
+        *,
+        where: str,
+        device: str = "cpu",
+        runtime: RuntimeRules | None = None,
     ) -> None:
         """Builds the network and loads its weights.
 
@@ -31,15 +38,18 @@ class SoundingDetector:
             scaling: of the bands, as the bundle has it.
             tensors: weights by name.
             where: URL of the bundle, for errors.
+            device: 'cpu' or 'cuda'.
+            runtime: float32 where none is given.
 
         Raises:
-            ContractError: a setting is unknown, or the tensors are not exactly the network's.
+            ContractError: a setting or the device is unknown, the tensors are not exactly the network's, or the
+                runtime answers too differently from float32.
         """
         self.config = dataclass_of(SoundingCnnConfig, config, where=f"{where}: config")
         self.scaling = dataclass_of(BandScaling, scaling, where=f"{where}: scaling")
-        self.network = SoundingCnn(self.config)
-        load_tensors(self.network, tensors, where=f"{where}: tensors")
-        channels_last(self.network).eval()
+        network = SoundingCnn(self.config)
+        load_tensors(network, tensors, where=f"{where}: tensors")
+        self._answer = runtime_of(network, runtime or RuntimeRules(), device=device, where=where)
 
     def __call__(
         self, patches: NDArray[np.float32], mask: NDArray[np.bool_]
@@ -55,5 +65,5 @@ class SoundingDetector:
         """
         with torch.inference_mode():
             scaled = self.scaling.standardised(torch.from_numpy(np.ascontiguousarray(patches, np.float32)))
-            found = self.network(scaled, torch.from_numpy(np.ascontiguousarray(mask)))
+        found = self._answer(scaled, torch.from_numpy(np.ascontiguousarray(mask)))
         return found.on_score().numpy(), found.capacity_factor.numpy()

@@ -1,5 +1,6 @@
 """How pipelines plan: globs to URLs, URLs to keys, and units over a run's own objects, known by their checksums."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 from carbonray.contract import Unit
@@ -34,6 +35,31 @@ def unit_over(
     unit_id = unit_id_of(pass_name, [key, *hashes], run.settings_digest)
     urls = tuple(objectstore.join(run.url, record.key) for record in records)
     return Unit(pass_name, unit_id, key, dict(partition), urls, hashes, bytes=sum(record.bytes for record in records))
+
+
+def unit_of(
+    digest: str,
+    pass_name: str,
+    key: str,
+    inputs: Mapping[str, ObjectRecord],
+    partition: Mapping[str, int | str],
+    extra_hashes: Sequence[str] = (),
+) -> Unit:
+    """A unit that reads objects of any runs, known by the checksums in their ledgers; its partition is in its id.
+
+    Args:
+        digest: of the settings.
+        pass_name: of the pass.
+        key: of the unit.
+        inputs: URL to read -> the record that vouches for it.
+        partition: what the reader needs to know beside.
+        extra_hashes: of what else the unit depends on, such as bundles.
+    """
+    hashes = tuple(record.sha256 for record in inputs.values())
+    told = json.dumps(dict(partition), sort_keys=True)
+    unit_id = unit_id_of(pass_name, [key, told, *hashes, *extra_hashes], digest)
+    size = sum(record.bytes for record in inputs.values())
+    return Unit(pass_name, unit_id, key, dict(partition), tuple(inputs), hashes, bytes=size)
 
 
 def records_of(commits: Sequence[Commit], folder: str, suffix: str = "") -> list[ObjectRecord]:

@@ -70,7 +70,7 @@ def day_chart(days: NDArray[np.int64], judged: Floats, detected: Floats) -> Mark
         WIDTH,
         HEIGHT,
         "Detected and judged pixels a day",
-        *_left_axis(left),
+        *left_axis(left),
         *(text(_RIGHT - 34, float(right.at(v)) + 4, _short(v), "start", "tick second") for v in right.ticks(4)),
         *bars,
         line,
@@ -125,7 +125,7 @@ def curve_chart(chart: CurveChart) -> Markup:
         WIDTH,
         HEIGHT,
         chart.title,
-        *_left_axis(y),
+        *left_axis(y),
         lines,
         *labels,
         text((_LEFT + _RIGHT) / 2, HEIGHT - 8, chart.x_label, "middle"),
@@ -183,10 +183,11 @@ def _limits(curves: tuple[Curve, ...]) -> tuple[float, float]:
     return low, high + 0.05 * (high - low) if high > low else low + 1.0
 
 
-def _left_axis(y: Axis) -> list[Markup]:
-    ticks = y.ticks(4)
-    lines = [tag("path", d=f"M{_LEFT} {float(y.at(v)):.1f}H{_RIGHT}", class_="grid") for v in ticks]
-    return lines + [text(_LEFT - 6, float(y.at(v)) + 4, _short(v), "end", "tick") for v in ticks]
+def left_axis(y: Axis, left: float = _LEFT, right: float = _RIGHT, count: int = 4) -> list[Markup]:
+    """Lines across a chart at about `count` round values, and the values before them."""
+    ticks = y.ticks(count)
+    lines = [tag("path", d=f"M{left} {float(y.at(v)):.1f}H{right}", class_="grid") for v in ticks]
+    return lines + [text(left - 6, float(y.at(v)) + 4, _short(v), "end", "tick") for v in ticks]
 
 
 def _day_labels(x: Axis) -> list[Markup]:

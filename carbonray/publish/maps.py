@@ -53,22 +53,38 @@ class Shading:
 
 def world_map(marks: tuple[Marks, ...], window: tuple[float, float, float, float] | None) -> Markup:
     """The whole Earth with points, and the window that was looked at (west, south, east, north; east may pass 180)."""
-    sea = _equal_earth(
+    layers = world_ground()
+    if window is not None:
+        layers.append(tag("path", d="".join(path(equal_earth(edge)) for edge in _outline(window)), class_="window"))
+    for group in marks:
+        places = equal_earth(np.column_stack([(group.lon + 180) % 360 - 180, group.lat]))
+        layers += [_mark(x, y, group.shape, name, 4.0) for (x, y), name in zip(places, group.names, strict=True)]
+    return picture(WORLD_WIDTH, WORLD_HEIGHT, "Map of the world with hotspots", *layers, class_="figure world")
+
+
+def world_ground() -> list[Markup]:
+    """Sea, graticule and land of the world map, to draw on with `equal_earth`."""
+    sea = equal_earth(
         np.array([(-180, -90), *((-180, y) for y in range(-90, 91, 3)), *((180, y) for y in range(90, -91, -3))])
     )
     graticule = [np.array([(x, y) for y in range(-90, 91, 3)], float) for x in range(-150, 180, 30)]
     graticule += [np.array([(x, y) for x in range(-180, 181, 6)], float) for y in range(-60, 90, 30)]
-    layers = [
+    return [
         tag("path", d=path(sea, close=True), class_="sea"),
-        tag("path", d="".join(path(_equal_earth(line)) for line in graticule), class_="graticule"),
-        tag("path", d="".join(path(_equal_earth(ring), close=True) for ring in _land()), class_="land"),
+        tag("path", d="".join(path(equal_earth(line)) for line in graticule), class_="graticule"),
+        tag("path", d="".join(path(equal_earth(ring), close=True) for ring in _land()), class_="land"),
     ]
-    if window is not None:
-        layers.append(tag("path", d="".join(path(_equal_earth(edge)) for edge in _outline(window)), class_="window"))
-    for group in marks:
-        places = _equal_earth(np.column_stack([(group.lon + 180) % 360 - 180, group.lat]))
-        layers += [_mark(x, y, group.shape, name, 4.0) for (x, y), name in zip(places, group.names, strict=True)]
-    return picture(WORLD_WIDTH, WORLD_HEIGHT, "Map of the world with hotspots", *layers, class_="figure world")
+
+
+def equal_earth(lon_lat: Floats) -> Floats:
+    """(n, 2) longitude and latitude, degrees, as positions on the world map."""
+    a1, a2, a3, a4 = _EQUAL_EARTH
+    t = np.arcsin(np.sqrt(3) / 2 * np.sin(np.radians(lon_lat[:, 1])))
+    t2, t6 = t**2, t**6
+    x = 2 * np.sqrt(3) * np.radians(lon_lat[:, 0]) * np.cos(t) / (3 * (9 * a4 * t**8 + 7 * a3 * t6 + 3 * a2 * t2 + a1))
+    y = t * (a4 * t**8 + a3 * t6 + a2 * t2 + a1)
+    scale = (WORLD_WIDTH - 8) / (2 * 2.7066)  # half the width of the projection's sphere
+    return np.column_stack([WORLD_WIDTH / 2 + scale * x, WORLD_HEIGHT / 2 - scale * y])
 
 
 def region_map(view: GridView, field: Floats, shading: Shading, marks: tuple[Marks, ...]) -> Markup:
@@ -192,17 +208,6 @@ def _outline(window: tuple[float, float, float, float]) -> list[Floats]:
     lon = (edge[:, 0] + 180) % 360 - 180
     cuts = np.flatnonzero(np.abs(np.diff(lon)) > 180) + 1
     return np.split(np.column_stack([lon, edge[:, 1]]), cuts)
-
-
-def _equal_earth(lon_lat: Floats) -> Floats:
-    """(n, 2) longitude and latitude on the world map."""
-    a1, a2, a3, a4 = _EQUAL_EARTH
-    t = np.arcsin(np.sqrt(3) / 2 * np.sin(np.radians(lon_lat[:, 1])))
-    t2, t6 = t**2, t**6
-    x = 2 * np.sqrt(3) * np.radians(lon_lat[:, 0]) * np.cos(t) / (3 * (9 * a4 * t**8 + 7 * a3 * t6 + 3 * a2 * t2 + a1))
-    y = t * (a4 * t**8 + a3 * t6 + a2 * t2 + a1)
-    scale = (WORLD_WIDTH - 8) / (2 * 2.7066)  # half the width of the projection's sphere
-    return np.column_stack([WORLD_WIDTH / 2 + scale * x, WORLD_HEIGHT / 2 - scale * y])
 
 
 @functools.lru_cache(maxsize=1)

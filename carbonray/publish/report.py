@@ -13,8 +13,10 @@ import pyarrow as pa
 
 from carbonray.publish import charts, report_run, report_sources
 from carbonray.publish.charts import CurveChart
+from carbonray.publish.generation_facts import GenerationFacts
 from carbonray.publish.grid_view import GridView
 from carbonray.publish.page import document, figure, legend_entry, section, side_by_side, table, tall, tiles
+from carbonray.publish.report_generation import generation_sections, generation_sentence
 from carbonray.publish.report_plants import PlantFacts, plant_sections, plant_sentence
 from carbonray.publish.report_sources import Comparison
 from carbonray.publish.svg import Markup, escaped, tag
@@ -49,6 +51,7 @@ class ReportFacts:
         grids: the annual grid, a view a year.
         comparison: the hotspots against an inventory of sources.
         plants: the power plants, their images and what was excluded.
+        generation: their years: capacity factor, generation and CO2.
         daily: columns `day` (from 1970-01-01), `n_judged` and `n_detected` (pixels).
         quarantine: `vocab.tables.QUARANTINE`.
         scores: evaluation tables.
@@ -62,6 +65,7 @@ class ReportFacts:
     grids: tuple[GridView, ...] = ()
     comparison: Comparison | None = None
     plants: PlantFacts | None = None
+    generation: GenerationFacts | None = None
     daily: pa.Table | None = None
     quarantine: pa.Table | None = None
     scores: tuple[ScoreTable, ...] = ()
@@ -76,6 +80,7 @@ def render_report(facts: ReportFacts) -> bytes:
         "Hotspots": report_sources.table_section(facts.hotspots, facts.comparison),
         "Inventory": report_sources.inventory_section(facts.comparison),
         "Days": _days(facts.daily),
+        **(generation_sections(facts.generation) if facts.generation else {}),
         **(plant_sections(facts.plants) if facts.plants else {}),
         "Skill": _skill(facts.scores, facts.curves),
         "Run": report_run.run_section(facts.run),
@@ -116,7 +121,8 @@ def _opening(facts: ReportFacts) -> list[Markup]:
 
 def _lead(facts: ReportFacts) -> str:
     found = report_sources.summary_sentence(facts.hotspots, facts.comparison, facts.daily)
-    return " ".join(filter(None, (found, plant_sentence(facts.plants) if facts.plants else "")))
+    years = generation_sentence(facts.generation) if facts.generation else ""
+    return " ".join(filter(None, (found, years, plant_sentence(facts.plants) if facts.plants else "")))
 
 
 def _first_numbers(facts: ReportFacts) -> dict[str, object]:

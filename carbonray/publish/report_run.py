@@ -64,7 +64,9 @@ def again_section(run: Mapping[str, Any], commands: tuple[str, ...]) -> Markup:
         "revision": _mono(run.get("git_revision")),
         "versions": ", ".join(f"{name} {version}" for name, version in (run.get("versions") or {}).items()) or None,
     }
-    bundles = [(b.get("model"), _mono(b.get("sha256")), b.get("cut")) for b in run.get("bundles") or ()]
+    bundles = [
+        (b.get("model") or b.get("name"), _mono(b.get("sha256")), b.get("cut")) for b in run.get("bundles") or ()
+    ]
     settings = json.dumps(run.get("settings") or {}, indent=1, sort_keys=True).splitlines()
     lead = "The same settings, inputs and bundles give the same bytes, on any number of machines."
     return section(

@@ -96,7 +96,26 @@ svg text.second,svg text.tick.second{fill:var(--second)}
 .band{fill:var(--accent);fill-opacity:.14}.band.s1{fill:var(--warm)}.band.s2{fill:var(--violet)}.band.s3{fill:var(--second)}
 .base{stroke:var(--line);stroke-width:2}.span{stroke:var(--accent);stroke-width:2.4;stroke-opacity:.45}
 .dot{fill:var(--accent)}
-@media(max-width:760px){main,footer,.banner p{padding-left:18px;padding-right:18px}header{padding-top:34px}
+.bubble{stroke:var(--ink);stroke-width:.8;stroke-opacity:.7;fill-opacity:.84}
+.bubble.unknown{fill:none;stroke:#a33a00;stroke-width:1.4;stroke-dasharray:2 2}
+svg.bubbles text{font-size:17px}
+.thirds{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:14px 28px;align-items:start}
+.thirds .figure{max-width:420px}
+.dots{fill:none;stroke-linecap:round;stroke-width:4.6}
+.dots.on{stroke:#d0691f;stroke-opacity:.55}.dots.off{stroke:#6f7f8c;stroke-opacity:.85}
+.dots.held-out{stroke:var(--accent);stroke-width:6}.dots.external{stroke:var(--warm);stroke-width:6}
+.line.reported{stroke:var(--ink);stroke-width:1.5}
+.line.part{stroke-width:1.3;stroke:var(--violet);stroke-dasharray:5 3}
+.line.part.fgd{stroke:var(--second);stroke-dasharray:2 3}
+.whisker{fill:none;stroke-width:1.2;stroke-opacity:.4}.whisker.held-out{stroke:var(--accent)}
+.whisker.external{stroke:var(--warm)}
+.diagonal{fill:none;stroke:var(--ink);stroke-width:1;stroke-dasharray:5 4;stroke-opacity:.6}
+.point-at{fill:transparent}
+svg text.held-out{fill:var(--accent)}svg text.external{fill:var(--warm)}
+td small{display:block;color:var(--muted);font-size:12.5px;line-height:1.35}
+td .pair .interval{width:76px}
+@media(max-width:760px){.thirds{grid-template-columns:minmax(0,1fr)}svg.bubbles text{font-size:30px}
+main,footer,.banner p{padding-left:18px;padding-right:18px}header{padding-top:34px}
 header .lead{font-size:17px}.columns{grid-template-columns:minmax(0,1fr)}.tiles{grid-template-columns:repeat(2,1fr)}
 .tiles dd{font-size:20px}.facts div{grid-template-columns:minmax(0,1fr)}}
 @media print{body{font-size:11pt}nav,summary{display:none}section{break-inside:auto;padding-top:14px;margin-top:14px}

@@ -61,7 +61,7 @@ class LabelPlant:
         generation = plant_records(_rows(unit, "reported", plant_id, REPORTED), units)
         selection = self.select(images, scored, _rows(unit, "weather", plant_id, PLANT_WEATHER))
         labelled = self.label(selection.kept, generation)
-        plants = self._plant_rejections(units, structures, generation, labelled.labels)
+        plants, learnable = self._plant_years(units, structures, generation, labelled.labels)
         rejected = pa.concat_tables([plants, selection.rejected, labelled.rejected])
         objects = {
             f"{FOLDER}/{plant_id}.parquet": encode_table(labelled.labels, ("structure_kind", "imager", "time_utc_ns")),
@@ -72,6 +72,7 @@ class LabelPlant:
             "after": _counts(selection.kept),
             "labelled on": _counts(labelled.labels.filter(labelled.labels.column("on"))),
             "labelled off": _counts(labelled.labels.filter(pc.invert(labelled.labels.column("on")))),
+            "learnable": learnable,
         }
         read, kept = scored.num_rows, labelled.labels.num_rows
         lost = Counter(row["rule"] for row in rejected.to_pylist() if row["entity"] != "plant")
@@ -87,17 +88,18 @@ class LabelPlant:
                 scored.append(candidates(read_images(url), self.select.images, self.imagers))
         return pa.concat_tables(images), pa.concat_tables(scored)
 
-    def _plant_rejections(
+    def _plant_years(
         self, units: pa.Table, structures: pa.Table, generation: PlantRecords, labels: pa.Table
-    ) -> pa.Table:
-        """Why the plant cannot be learned from in a year with labels, by structure kind."""
+    ) -> tuple[pa.Table, list[list[Any]]]:
+        """Why the plant cannot be learned from in a year with labels, and [structure kind, year] where it can."""
         years = np.unique(utc_year(labels.column("time_utc_ns").to_numpy())).tolist()
         if not years or not units.num_rows:
-            return REJECTIONS.empty_table()
+            return REJECTIONS.empty_table(), []
         known = plant_years(units, structures, years, generation)
         kinds = sorted(set(labels.column("structure_kind").to_pylist()))
-        found = [self.select_plants.for_training(known, kind).rejected for kind in kinds]
-        return pa.concat_tables([REJECTIONS.empty_table(), *found])
+        found = {kind: self.select_plants.for_training(known, kind) for kind in kinds}
+        kept = [[kind, year] for kind in kinds for year in found[kind].kept["year"].tolist()]
+        return pa.concat_tables([REJECTIONS.empty_table(), *(each.rejected for each in found.values())]), kept
 
 
 def _told(unit: Unit, name: str, schema: pa.Schema) -> pa.Table:

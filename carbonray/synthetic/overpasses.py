@@ -119,7 +119,7 @@ def _archive(eras: list[Era], day: NDArray[np.int64]) -> tuple[NDArray[np.float6
 
 def _ids(name: str, times: NDArray[np.int64]) -> tuple[str, ...]:
     """Ids by the second; of images with one time stamp the later delivered have a number."""
-    again = np.append(False, times[1:] == times[:-1])
+    again = np.append(False, times[1:] == times[:-1])[: len(times)]
     moments = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(t) // 1000) for t in times)
     return tuple(
         f"{name}_{moment:%Y%m%dT%H%M%S}{'_2' if twice else ''}" for moment, twice in zip(moments, again, strict=True)

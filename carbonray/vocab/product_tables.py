@@ -47,6 +47,19 @@ SOUNDINGS = pa.schema(
     ]
 )
 
+# what a reader hands to the models: an image and structure kind a row, its patches still the product's integers
+SOUNDING_INPUTS = pa.schema(
+    [
+        *(SOUNDINGS.field(name) for name in ("plant_id", "imager", "image_id", "time_utc_ns", "structure_kind")),
+        column("instances", pa.string(), "1", "model instances that may answer, such as 2 or 0,1,2,3"),
+        column("n_structures", pa.int16(), "1", "structures of the kind"),
+        column("dn", pa.large_binary(), "1", "uint16 (structure, band, y, x) integers; empty where no network asks"),
+        column("numbers", pa.large_binary(), "1", "float64 (4, band): scale, offset and thermal constants"),
+        column("features", pa.large_binary(), "1", "float32 statistics of patches; empty where no trees ask"),
+        DATA_TIER,
+    ]
+)
+
 PLANTS_30DAY = pa.schema(
     [
         _PLANT,

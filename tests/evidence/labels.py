@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 from carbonray.io.inventory.store import Inventory
 from carbonray.io.plant_weather import PlantWeatherRules, gridded_weather, sites_of
 from carbonray.io.reported.linking import LINKS, link
-from carbonray.io.reported.on_off import read_on_off
+from carbonray.io.reported.on_off import OnOffLabels, read_on_off
 from carbonray.io.reported.readers import read_reported
 from carbonray.io.reported.reading import ReportedReading
 from carbonray.science.power.capacity_factor import capacity_factor
 from carbonray.science.spatial.geodesy import HOUR_NS
 from carbonray.stages.inventory import merged_inventory
-from carbonray.stages.labels import PlaceLabels
+from carbonray.stages.labels import PlacedLabels, PlaceLabels
 from carbonray.stages.plant_generation import plant_records
 from carbonray.vocab.plants import FUELS
 from tests.evidence import labels_page
@@ -156,14 +156,19 @@ def nem_week(reading: ReportedReading, inventory: Inventory) -> pd.DataFrame:
     return both[["level", "name", "capacity_mw", "hours", "gwh", "capacity_factor"]].round(3)
 
 
-def labelled_plants(data: Path, inventory: Inventory) -> tuple[pd.DataFrame, dict[str, float]]:
-    """The labels by the coal plant of the inventory that they fell to, and what was lost on the way."""
+def placed_labels(data: Path, inventory: Inventory) -> tuple[OnOffLabels, PlacedLabels, pa.Table]:
+    """The labels as they were read and as the inventory's coal plants have them, and those plants, schema `PLANTS`."""
     seen = read_on_off(str(data / LABELS))
     units = inventory.units.to_pandas()
     coal = units[units["fuel"].map(lambda fuel: FUELS[fuel].family == "coal")].groupby("plant_id")["capacity_mw"].sum()
     large = pa.array(sorted(coal.index[coal >= LARGE_MW]))
     plants = inventory.plants.filter(pc.is_in(inventory.plants.column("plant_id"), value_set=large))
-    found = PlaceLabels()(seen, plants, inventory.structures)
+    return seen, PlaceLabels()(seen, plants, inventory.structures), plants
+
+
+def labelled_plants(data: Path, inventory: Inventory) -> tuple[pd.DataFrame, dict[str, float]]:
+    """The labels by the coal plant of the inventory that they fell to, and what was lost on the way."""
+    seen, found, plants = placed_labels(data, inventory)
     labels = found.labels.to_pandas()
     names = plants.to_pandas().set_index("plant_id")[["name", "country", "capacity_mw"]]
     table = labels.groupby("plant_id").agg(labels=("on", "size"), share_on=("on", "mean")).join(names).reset_index()

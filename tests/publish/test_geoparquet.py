@@ -12,6 +12,8 @@ import pytest
 from carbonray.errors import ContractError
 from carbonray.publish.geoparquet import encode_geoparquet
 from carbonray.vocab import tables
+from carbonray.vocab.product_tables import PLANTS_30DAY, PLANTS_ANNUAL
+from tests.publish.example_generation import annual_rows, days_of
 
 
 def hotspots(lat: list[float], lon: list[float]) -> pa.Table:
@@ -56,3 +58,25 @@ def test_positions_off_the_globe_are_refused(lat, lon):
         encode_geoparquet(hotspots([lat], [lon]), ("hotspot_id",))
     with pytest.raises(ContractError, match="'latitude'"):
         encode_geoparquet(hotspots([1.0], [1.0]), ("hotspot_id",), lat="latitude")
+
+
+def test_years_of_plants_go_through_unchanged_with_no_unit_in_the_plants_own_rows():
+    table = pa.Table.from_pylist(annual_rows(5), schema=PLANTS_ANNUAL)
+    data = encode_geoparquet(table, ("plant_id", "year", "unit_id"))
+    frame = geopandas.read_parquet(io.BytesIO(data))
+    assert (int(frame["unit_id"].isna().sum()), len(frame)) == (10, 20)
+    np.testing.assert_array_equal(frame.geometry.y, frame["lat"])
+    back = pq.read_table(io.BytesIO(data)).select(PLANTS_ANNUAL.names)
+    assert back.equals(table.sort_by([(key, "ascending") for key in ("plant_id", "year", "unit_id")]))
+    assert back.schema.remove_metadata().equals(PLANTS_ANNUAL, check_metadata=True)
+
+
+def test_days_of_plants_go_through_unchanged():
+    table = days_of(2, "BOTH")
+    data = encode_geoparquet(table, ("plant_id", "date", "structure_kind"))
+    back = pq.read_table(io.BytesIO(data)).select(PLANTS_30DAY.names)
+    expected = table.sort_by([(key, "ascending") for key in ("plant_id", "date", "structure_kind")])
+    for name in PLANTS_30DAY.names:  # a NaN is a NaN here
+        np.testing.assert_array_equal(back.column(name).to_numpy(), expected.column(name).to_numpy())
+    assert back.schema.remove_metadata().equals(PLANTS_30DAY, check_metadata=True)
+    assert geopandas.read_parquet(io.BytesIO(data))["date"].iloc[0].year == 2020
