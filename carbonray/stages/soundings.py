@@ -37,7 +37,8 @@ class PredictRules:
     """How images are put to the models.
 
     Attributes:
-        batch_images: images in one call, the last padded to it: answers differ in the last bits between batch sizes.
+        batch_images: images in one call at most, the last of a unit as few as there are: answers differ in the last
+            bits between batch sizes, but a unit is always worked on whole, so its bytes follow from its inputs.
         runtime: how networks are computed.
         device: `cpu` or `cuda`.
     """
@@ -93,23 +94,22 @@ class PredictSoundings:
                 with self._turn:
                     said = self._model(pin)(seen, mask, features)
                 for head, value in said.items():
-                    yield _said(some, pin, head, value[: len(some["image_id"])])
+                    yield _said(some, pin, head, value)
 
     def _prepared(
         self, rows: Batch, structures: int, size: int, imager: Imager
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Reflectances (batch, structure, band, s, s) and statistics (batch, feature), padded with the last image."""
+        """Reflectances (image, structure, band, s, s) and statistics (image, feature)."""
         n = len(rows["image_id"])
-        at = np.minimum(np.arange(self._rules.batch_images), n - 1)
         numbers = np.stack([np.frombuffer(data, np.float64) for data in rows["numbers"]])
         features = np.stack([np.frombuffer(data, np.float32) for data in rows["features"]])
         bands = len(imager.bands)
         if not size:
-            return np.zeros((len(at), structures, bands, 0, 0), np.float32), features[at]
+            return np.zeros((n, structures, bands, 0, 0), np.float32), features
         dn = np.stack([np.frombuffer(data, np.uint16) for data in rows["dn"]])
         side = round((dn.shape[1] / structures / bands) ** 0.5)
-        seen = physical(dn.reshape(n, structures, bands, side, side), numbers.reshape(n, len(NUMBERS), bands))
-        return seen[at], features[at]
+        dn = dn.reshape(n, structures, bands, side, side)
+        return physical(dn, numbers.reshape(n, len(NUMBERS), bands)), features
 
     def _model(self, pin: SoundingPin) -> SoundingModel:
         if pin not in self._opened:
