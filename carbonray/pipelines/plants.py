@@ -181,5 +181,5 @@ def _summary(run: Run, sounded: Sequence[Commit], generated: Sequence[Commit], p
         "plant-years": len(told),
         "generation": f"{sum(float(facts['generation_twh']) for facts in told):.3f} TWh",
         "emissions": f"{sum(float(facts['emissions_mt_co2']) for facts in told):.3f} Mt CO2",
-        "sounding models": ", ".join(sorted({pin.name for pin in product.soundings})),
+        "sounding models": len({pin.name for pin in product.soundings}),
     }
