@@ -1,9 +1,9 @@
 """How a sounding network is computed in use: the reference, and faster ways that must answer as it does.
 
-Source: SCIENCE 4.5; speeds and differences are in docs/numbers.md. `fp32` is the network as it was fitted, channels
-last; `bf16` is automatic mixed precision; `folded` puts every BatchNorm into the convolution before it and keeps the
-trunk's weights in bfloat16. Before a faster way is used it answers probe bags, (n, K, band, s, s) of standardised
-noise, beside the reference. The same way, weights and shape of batch give the same bits.
+Source: SCIENCE 4.5; `make bench BENCH=sounding_runtime` gives speeds and differences. `fp32` is the network as it was
+fitted, channels last; `bf16` is automatic mixed precision; `folded` puts every BatchNorm into the convolution before it
+and keeps the trunk's weights in bfloat16. Before a faster way is used it answers probe bags, (n, K, band, s, s) of
+standardised noise, beside the reference. The same way, weights and shape of batch give the same bits.
 """
 
 from collections.abc import Callable, Iterator

@@ -61,7 +61,11 @@ def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
     _check(settings)
     store = open_store(settings.plants.store_url)
     known = training_plants(store, settings.soundings.left_out_countries)
-    fits = [Unit(name, f"{name}-{k}", f"{name}-{k}", {}, (), ()) for name in _models(settings) for k in range(N_FOLDS)]
+    fits = [
+        Unit("networks" if SOUNDING_MODELS[name].trunk else "trees", f"{name}-{k}", f"{name}-{k}", {}, (), ())
+        for name in _models(settings)
+        for k in range(N_FOLDS)
+    ]
     return (*_sample_units(settings, digest, store, known), *fits)
 
 

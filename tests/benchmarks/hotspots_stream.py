@@ -6,14 +6,11 @@ are of the steady state: from the first units on, when actors are up. The other 
 step, in milliseconds of one core, and stand against the network's share of it.
 """
 
-import multiprocessing
-import os
 import statistics
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +32,7 @@ from carbonray.pipelines import hotspots
 from carbonray.science.spatial import tiling
 from carbonray.settings import Settings, load
 from carbonray.stages import swaths
+from tests.benchmarks.worker_process import in_one_process
 
 REGION = "[100.0, -50.0, 120.0, 44.0]"  # half an orbit of the product, as a unit of a year's run is
 GRANULES, UNITS, REPEATS = 2, 10, 3  # different granules; units they are repeated to; runs of each kind
@@ -118,13 +116,6 @@ def streamed(prepared: Prepared, pass_: Pass, urls: tuple[str, ...], out: str) -
         seconds.update(dict(outcome.seconds))
     rate = sum(done[WARM_UNITS:]) / (times[-1] - times[WARM_UNITS - 1])
     return rate, {name: 1000 * value / len(units) for name, value in seconds.items()}
-
-
-def in_one_process(task: Callable[..., Any], *arguments: Any) -> Any:
-    """Runs a task in a fresh process with the environment that Ray gives its workers."""
-    context = multiprocessing.get_context("spawn")
-    with mock.patch.dict(os.environ, cluster.WORKER_ENVIRONMENT), ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(task, *arguments).result()
 
 
 def bare(detect: Pass, fields: tuple[str, ...], seconds: float = 6.0) -> float:

@@ -147,8 +147,11 @@ def _instances(product: Any, name: str) -> str:
 
 
 def _hours(facts: Mapping[str, Any]) -> str:
-    spent = {entry["pass"]: entry["seconds_by_step"].get("FitSoundings", 0.0) / 3600.0 for entry in facts["passes"]}
-    return ", ".join(f"{name} {spent[name]:.2f}" for name in ("trees", "networks"))
+    spent = {"trees": 0.0, "networks": 0.0}
+    for entry in facts["passes"]:  # a resumed run has one entry an attempt
+        if entry["pass"] in spent:
+            spent[entry["pass"]] += entry["seconds_by_step"].get("FitSoundings", 0.0) / 3600.0
+    return ", ".join(f"{name} {hours:.2f}" for name, hours in spent.items())
 
 
 def _controls(work: Path) -> str:
