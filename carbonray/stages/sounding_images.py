@@ -5,7 +5,7 @@ copies and weather leave: its patches as the product's integers, and the statist
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,8 +22,8 @@ from carbonray.io.plant_product import SoundingPin
 from carbonray.io.table_store import decode_table, read_rows
 from carbonray.science.power.band_math import values
 from carbonray.science.power.patch_features import bag_features
-from carbonray.science.power.patches import cut_patches, patches_inside
-from carbonray.science.power.selection import Broken, verdict
+from carbonray.science.power.patches import cut_patches
+from carbonray.stages.patch_rules import patch_verdict, structure_pixels
 from carbonray.stages.rejections import rejections
 from carbonray.stages.selection import SelectImages, candidates
 from carbonray.vocab.plant_tables import IMAGES, PLANT_WEATHER
@@ -62,7 +62,7 @@ class ReadPlantYear:
         scored = candidates(stack, self.select.images, self.imagers)
         scored = scored.filter(pc.is_in(scored.column("structure_kind"), pa.array(sorted(asked), pa.string())))
         chosen = self.select(images, scored, _weather(unit.inputs[2:], plant_id))
-        fitting = verdict(chosen.kept.num_rows, [self._outside(stack, chosen.kept)])
+        fitting = patch_verdict(stack, chosen.kept, self._sizes(stack, asked))
         kept = chosen.kept.filter(pa.array(fitting.kept))
         lost = pa.concat_tables([chosen.rejected, rejections("image", chosen.kept, fitting)])
         told = {kind: ",".join(map(str, numbers)) for kind, numbers in asked.items()}
@@ -76,22 +76,10 @@ class ReadPlantYear:
         """Side of the patches that the networks of a kind need, 0 where there is none."""
         return max((pin.patch_px for pin in self.pins if (pin.imager, pin.kind) == (imager, kind)), default=0)
 
-    def _outside(self, stack: ImageStack, rows: pa.Table) -> Broken:
+    def _sizes(self, stack: ImageStack, kinds: Iterable[str]) -> dict[str, int]:
+        """Side of the largest patch that is read of each kind."""
         imager = self.imagers[stack.of.imager]
-        size = {
-            kind: max(*imager.patch_px, self._patch_px(imager.name, kind))
-            for kind in pc.unique(rows.column("structure_kind")).to_pylist()
-        }
-        inside = {
-            kind: bool(patches_inside(*structure_pixels(stack, kind), stack.dn.shape[-2:], px).all())
-            for kind, px in size.items()
-        }
-        kinds = rows.column("structure_kind").to_pylist()
-        return Broken(
-            "patch inside",
-            np.array([not inside[kind] for kind in kinds], np.bool_),
-            lambda row: f"a patch of {size[kinds[row]]} pixels reaches beyond the image",
-        )
+        return {kind: max(*imager.patch_px, self._patch_px(imager.name, kind)) for kind in kinds}
 
     def _rows(
         self, stack: ImageStack, background: NDArray[np.float32], kept: pa.Table, told: Mapping[str, str]
@@ -148,12 +136,6 @@ def physical(dn: NDArray[np.uint16], numbers: NDArray[np.float64]) -> NDArray[np
     shape = (*dn.shape[:2], dn.shape[2])
     told = (np.ascontiguousarray(np.broadcast_to(numbers[:, None, number], shape)) for number in range(len(NUMBERS)))
     return values(dn, *told)
-
-
-def structure_pixels(stack: ImageStack, kind: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row and column of the structures of a kind."""
-    here = np.array([structure.kind == kind for structure in stack.structures], np.bool_)
-    return stack.row[here], stack.col[here]
 
 
 def _weather(urls: Sequence[str], plant_id: str) -> pa.Table:

@@ -20,9 +20,10 @@ from carbonray.io.bag_store import NUMBERS, Bags, encode_bags
 from carbonray.io.image_store import ImageStack, read_images
 from carbonray.io.table_store import encode_table, read_rows
 from carbonray.science.power.patch_features import bag_features
-from carbonray.science.power.patches import cut_patches, patches_inside
+from carbonray.science.power.patches import cut_patches
 from carbonray.science.power.peer_inputs import INDEX_COLUMNS, IndexRules, index_columns
-from carbonray.stages.sounding_images import physical, structure_pixels
+from carbonray.stages.patch_rules import patch_verdict, structure_pixels
+from carbonray.stages.sounding_images import physical
 from carbonray.vocab.plant_tables import LABELS
 from carbonray.vocab.sample_tables import BAGS, SAMPLES
 from carbonray.vocab.sensors import IMAGERS, Imager
@@ -53,7 +54,7 @@ class ReadSamples:
     def __call__(self, unit: Unit) -> Reading:
         """`samples/IMAGER/PLANT-YEAR.parquet` and `bags/IMAGER/PLANT-YEAR.arrow`, the latter where there is a bag.
 
-        An image counts once a kind; a kind whose patches reach beyond the image is rejected as `patch inside`.
+        An image counts once a kind; those whose patches are not whole are rejected by the rules of `patch_rules`.
 
         Raises:
             DataError: a store or a table is bad, or the background is of another region.
@@ -70,9 +71,12 @@ class ReadSamples:
         for kind in kinds:
             rows = known.filter(pc.equal(known["structure_kind"], kind))
             _count(counts, "rejected: not labelled", len(stack.image_ids) - rows.num_rows)
-            if not self._fits(stack, imager, kind):
-                _count(counts, "rejected: patch inside", rows.num_rows)
-            elif rows.num_rows:
+            size = max(*imager.patch_px, self.bag_px.get(imager.name, 0))
+            fitting = patch_verdict(stack, rows, {kind: size})
+            for rule, images in fitting.counts().items():
+                _count(counts, f"rejected: {rule}", images)
+            rows = rows.filter(pa.array(fitting.kept)).combine_chunks()
+            if rows.num_rows:
                 parts[kind] = self._samples(stack, imager, background, rows, int(unit.partition["fold"]))
                 _count(counts, "kept", rows.num_rows)
         key = f"{imager.name}/{unit.partition['plant_id']}-{unit.partition['year']}"
@@ -81,11 +85,6 @@ class ReadSamples:
         if bags := {kind: bag for kind, (_, bag) in parts.items() if bag is not None}:
             objects[f"{BAGS_FOLDER}/{key}.arrow"] = encode_bags(bags)
         return Reading(object_rows(objects), counts, facts={"data_tier": stack.data_tier} | _told(table))
-
-    def _fits(self, stack: ImageStack, imager: Imager, kind: str) -> bool:
-        row, col = structure_pixels(stack, kind)
-        size = max(*imager.patch_px, self.bag_px.get(imager.name, 0))
-        return bool(len(row)) and bool(patches_inside(row, col, stack.dn.shape[-2:], size).all())
 
     def _samples(
         self, stack: ImageStack, imager: Imager, background: Background, rows: pa.Table, fold: int
