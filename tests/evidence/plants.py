@@ -28,11 +28,13 @@ TWO_ACTORS = ("engine.model_actors=2", "engine.model_cpus=0.75")
 ALL_SKIES = "plants.visibility.limits=[]"
 # one imager and its cheapest models are enough to show that a skill goes away
 CONTROL_MODELS = "soundings.models=[sentinel2_xgb_ndt, sentinel2_xgb_fgd, sentinel2_resisc_ndt, sentinel2_resisc_fgd]"
+FGD_TREES = "soundings.models=[planetscope_xgb_fgd, sentinel2_xgb_fgd, landsat8_xgb_fgd]"
 CONTROL_ERAS = (
     'fleet.overpass.eras=[{imager: planetscope, since: "2030-01-01", every: 1, share: 0.0}, '
     '{imager: sentinel2, since: "2019-06-01", every: 6, share: 1.0}, '
     '{imager: landsat8, since: "2030-01-01", every: 1, share: 0.0}]'
 )
+BESIDE = ("train_mean", "weather_only", "oracle")
 KEPT = ("table.md", "soundings.parquet", "generation.parquet", "annual.parquet", "coverage.parquet")
 
 
@@ -68,9 +70,11 @@ def steps(work: Path) -> dict[str, tuple[str, Settings]]:
         f"plants.earlier_url={work}/store",
     )  # fmt: skip
     add("models", "train", "model=plants", f"plants.store_url={work}/store", *TWO_ACTORS)
-    add("models-chance", "train", "model=plants", f"plants.store_url={work}/store-chance", *TWO_ACTORS, CONTROL_MODELS)
-    scored = {"plants": ("store", "models"), "chance": ("store-chance", "models-chance")}
-    scored["all-skies"] = ("store-all-skies", "models")
+    for name, models in (("chance", CONTROL_MODELS), ("all-skies", FGD_TREES)):
+        told = ("model=plants", f"plants.store_url={work}/store-{name}", *TWO_ACTORS, models)
+        add(f"models-{name}", "train", *told, *([ALL_SKIES] if name == "all-skies" else []))
+    scored = {"plants": ("store", "models")}
+    scored |= {name: (f"store-{name}", f"models-{name}") for name in ("chance", "all-skies")}
     for name, (store, models) in scored.items():
         more = [ALL_SKIES] if name == "all-skies" else []
         told = (f"plants.store_url={work}/{store}", f"inputs.bundles={work}/{models}", YEARS, *TWO_ACTORS)
@@ -126,9 +130,10 @@ Hours of fits, of one core each: {_hours(facts["models"])}. Manifest `{sha256[:1
 
 ## Negative controls
 
-Sentinel-2 alone; `chance` gives every image the vapor of another moment, so that pictures say nothing of the load;
-`all skies` keeps images of stacks in weather that hides vapor, judged with the models of the main run. mAP and RMSE of
-the capacity factor of plants held out.
+mAP and RMSE of the capacity factor, plants held out. `chance`: Sentinel-2 images whose vapor is that of another moment
+of the same plant and year, so that a picture says nothing of its own moment, and of the load no more than the plant's
+mean. `all skies`: trees that are trained and judged with the images of stacks in weather that hides vapor, which the
+main run leaves out.
 
 {_controls(work)}
 
@@ -155,22 +160,23 @@ def _hours(facts: Mapping[str, Any]) -> str:
 
 
 def _controls(work: Path) -> str:
-    scored = {name: _sentinel2(work / f"scores-{name}") for name in ("plants", "chance", "all-skies")}
-    keys = sorted({key for rows in scored.values() for key in rows})
-    rows = [
-        (*key, *(f"{number(scored[name][key][0])} / {number(scored[name][key][1])}" if key in scored[name] else "-"
-                 for name in scored))
-        for key in keys
-    ]  # fmt: skip
-    return table(["structures", "model", "main: mAP / RMSE", "chance", "all skies"], rows)
+    scored = {name: _cross(work / f"scores-{name}") for name in ("plants", "chance", "all-skies")}
+    keys = sorted(scored["chance"].keys() | scored["all-skies"].keys())
+    rows = [(*key, *(_shown(scored[name].get(key)) for name in scored)) for key in keys]
+    return table(["structures", "imager", "model", "main: mAP / RMSE", "chance", "all skies"], rows)
 
 
-def _sentinel2(run: Path) -> dict[tuple[str, str], tuple[float, float]]:
+def _shown(scores: tuple[float, float] | None) -> str:
+    return f"{number(scores[0])} / {number(scores[1])}" if scores else "-"
+
+
+def _cross(run: Path) -> dict[tuple[str, str, str], tuple[float, float]]:
+    """(structure kind, imager, model) -> mAP and RMSE on plants held out, of the models and a few rows beside them."""
     rows: pa.Table = pq.read_table(run / "evaluation" / "soundings.parquet")
     return {
-        (row["structure_kind"], row["model"]): (row["map"], row["rmse"])
+        (row["structure_kind"], row["imager"], row["model"]): (row["map"], row["rmse"])
         for row in rows.to_pylist()
-        if row["imager"] == "sentinel2" and row["validation"] == "cross"
+        if row["validation"] == "cross" and (row["role"] == "model" or row["model"] in BESIDE)
     }
 
 
