@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from carbonray.contract import Unit
 from carbonray.engine.run import FILE
+from carbonray.errors import SettingsError
 from carbonray.io import ledger, objectstore
 from carbonray.io.image_store import FOLDER
 from carbonray.io.inventory.store import INVENTORY, read_inventory
@@ -155,6 +156,45 @@ def training_plants(store: PlantStore, left_out_countries: Iterable[str] = ()) -
                 int(plant["fold"]), {kind: frozenset(each) for kind, each in sorted(years.items())}
             )
     return found
+
+
+def require_same_plants(store: pa.Table, taught: pa.Table, plant_ids: Iterable[str], where: str = SETTING) -> None:
+    """Checks that an id means the same plant in the store that is scored as in the one that models learned from.
+
+    Minted ids are those of one line of ingests: in a store of its own they count from the beginning again, and a
+    strange plant would be taken for one that taught, or one that taught for a strange one.
+
+    Args:
+        store: schema `PLANTS`, to be scored.
+        taught: schema `PLANTS`, of the store that models learned from.
+        plant_ids: those that models saw.
+        where: the setting that names the store.
+
+    Raises:
+        SettingsError: a plant that models saw is another one here, or stands here under another id.
+    """
+    here, there = _listed(store), _listed(taught)
+    owner = {listed: plant_id for plant_id, ids in here.items() for listed in ids}
+    for plant_id in sorted(set(plant_ids) & there.keys()):
+        strange = plant_id in here and not here[plant_id] & there[plant_id]
+        moved = {owner[listed] for listed in there[plant_id] if listed in owner} - {plant_id}
+        if strange or moved:
+            raise SettingsError(
+                f"{plant_id} of the store is not the plant of that id that the models saw",
+                where=where,
+                expected=f"{', '.join(sorted(there[plant_id])[:3])} under {plant_id}, found "
+                f"{', '.join(sorted(moved)) or ', '.join(sorted(here[plant_id])[:3])}",
+                remedy="Ingest the store again with plants.earlier_url, the store that the models learned from.",
+            )
+
+
+def _listed(plants: pa.Table) -> dict[str, set[str]]:
+    """Plant -> its ids in the inventories."""
+    rows = plants.select(["plant_id", "source_ids"]).to_pylist()
+    return {
+        row["plant_id"]: {f"{name} {one}" for name, ids in json.loads(row["source_ids"]).items() for one in ids}
+        for row in rows
+    }
 
 
 def rows_of(table: pa.Table, plant_id: str) -> list[dict[str, Any]]:

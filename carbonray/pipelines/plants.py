@@ -15,15 +15,16 @@ import pyarrow.compute as pc
 
 from carbonray.contract import Unit, encode_object_rows
 from carbonray.engine.plan import Pass
-from carbonray.engine.run import Run
+from carbonray.engine.run import FILE, Run
 from carbonray.errors import SettingsError
 from carbonray.io import objectstore
+from carbonray.io.inventory.store import INVENTORY, read_inventory
 from carbonray.io.ledger import Commit, ObjectRecord
 from carbonray.io.plant_product import PlantProduct, open_product
 from carbonray.io.table_store import encode_table
 from carbonray.pipelines.generation_report import generation_report
 from carbonray.pipelines.planning import records_of, require_complete, tiers_of, unit_of, unit_over
-from carbonray.pipelines.plant_sources import PlantStore, Site, open_store, rows_of, sites
+from carbonray.pipelines.plant_sources import PlantStore, Site, open_store, require_same_plants, rows_of, sites
 from carbonray.pipelines.plant_tables import ANNUAL_PARTS, GeneratePlant, JoinTables
 from carbonray.pipelines.sounding_pass import sounding_pass
 from carbonray.pipelines.train_plants import WriteObjects
@@ -95,7 +96,17 @@ def _opened(settings: Settings) -> tuple[PlantStore, tuple[PlantProduct, str], s
             remedy="Add --set inputs.bundles=URL/ID.",
         )
     url = require_complete(objectstore.absolute(given[0]), "inputs.bundles")
-    return open_store(settings.plants.store_url), open_product(url), url
+    store, product = open_store(settings.plants.store_url), open_product(url)
+    _check_ids(store, product[0], url)
+    return store, product, url
+
+
+def _check_ids(store: PlantStore, product: PlantProduct, train_url: str) -> None:
+    """Who was taught is known by ids: those of the store must be the training store's."""
+    taught_url = str(json.loads(objectstore.read_bytes(objectstore.join(train_url, FILE)))["store_url"])
+    if taught_url != store.url:
+        taught, _, _ = read_inventory(objectstore.join(taught_url, INVENTORY))
+        require_same_plants(store.plants, taught, {name for folds in product.training_folds.values() for name in folds})
 
 
 def _asked(

@@ -40,12 +40,12 @@ def patch_verdict(stack: ImageStack, rows: pa.Table, sizes: Mapping[str, int]) -
             unmeasured = cut_patches(stack.flags[at[here]], *where, size) & FLAG_BITS["nodata"]
             torn[here] = (unmeasured != 0).any(axis=(1, 2, 3))
             absent[here] = (cut_patches(stack.dn[at[here]], *where, size) == NODATA_DN).all(axis=(-2, -1)).any(axis=1)
-    bands = np.array(stack.bands, object)
+    bands, lacking = np.array(stack.bands, object), np.asarray(absent.any(axis=1))
     return verdict(
         len(kinds),
         [
             Broken("patch inside", outside, lambda row: f"a patch of {sizes[kinds[row]]} pixels leaves the region"),
-            Broken("band missing", np.asarray(absent.any(axis=1)), lambda row: f"nothing is in {', '.join(bands[absent[row]])}"),
+            Broken("band missing", lacking, lambda row: f"nothing is in {', '.join(bands[absent[row]])}"),
             Broken("patch measured", torn, lambda row: f"the image ends inside a patch of {sizes[kinds[row]]} pixels"),
         ],
     )
