@@ -176,7 +176,7 @@ def _picture(sample: ImageSample) -> Markup:
     image = tag("image", href=png_uri(opaque), x=0, y=0, width=cols, height=rows, class_="raster")
     words = f"{sample.title}, {date_text(sample.time_utc_ns / _NS_PER_DAY)}"
     drawn = tag("svg", image, *rings, viewBox=f"0 0 {cols} {rows}", class_="figure", role="img", aria_label=words)
-    return figure(drawn, tag("span", words, Markup("<br>"), sample.words))
+    return figure(drawn, tag("span", words, Markup("<br/>"), sample.words))
 
 
 def _conflicts(conflicts: pa.Table) -> Markup | None:
