@@ -2,13 +2,25 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from carbonray.contract import Unit
+from carbonray.contract import Reading, Unit, object_rows
 from carbonray.engine.run import FILE, Run
 from carbonray.engine.status import run_status
 from carbonray.errors import SettingsError
 from carbonray.io import objectstore
 from carbonray.io.ledger import Commit, ObjectRecord
+
+
+@dataclass(frozen=True)
+class WriteObjects:
+    """Reader without inputs, whose rows are small objects that the driver made."""
+
+    objects: Mapping[str, bytes]
+
+    def __call__(self, unit: Unit) -> Reading:
+        """The objects."""
+        return Reading(object_rows(self.objects), {})
 
 
 def expanded(patterns: Sequence[str]) -> tuple[str, ...]:
@@ -31,10 +43,8 @@ def unit_over(
     run: Run, pass_name: str, key: str, records: Sequence[ObjectRecord], partition: Mapping[str, int | str]
 ) -> Unit:
     """A unit that reads objects of the same run."""
-    hashes = tuple(record.sha256 for record in records)
-    unit_id = unit_id_of(pass_name, [key, *hashes], run.settings_digest)
-    urls = tuple(objectstore.join(run.url, record.key) for record in records)
-    return Unit(pass_name, unit_id, key, dict(partition), urls, hashes, bytes=sum(record.bytes for record in records))
+    inputs = {objectstore.join(run.url, record.key): record for record in records}
+    return unit_of(run.settings_digest, pass_name, key, inputs, partition)
 
 
 def unit_of(

@@ -23,11 +23,10 @@ from carbonray.io.ledger import Commit, ObjectRecord
 from carbonray.io.plant_product import PlantProduct, open_product
 from carbonray.io.table_store import encode_table
 from carbonray.pipelines.generation_report import generation_report
-from carbonray.pipelines.planning import records_of, require_complete, tiers_of, unit_of, unit_over
+from carbonray.pipelines.planning import WriteObjects, records_of, require_complete, tiers_of, unit_of, unit_over
 from carbonray.pipelines.plant_sources import PlantStore, Site, open_store, require_same_plants, rows_of, sites
 from carbonray.pipelines.plant_tables import ANNUAL_PARTS, GeneratePlant, JoinTables
 from carbonray.pipelines.sounding_pass import sounding_pass
-from carbonray.pipelines.train_plants import WriteObjects
 from carbonray.settings import Settings
 from carbonray.stages.plant_selection import SelectPlants, plant_years
 from carbonray.stages.soundings import FOLDER as SOUNDINGS
@@ -44,8 +43,9 @@ def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
     """One unit a plant, imager and year; the later passes are planned from these."""
     store, (product, _), _ = _opened(settings)
     chosen, _ = chosen_plants(store, settings)
-    told = Run("", "plants", digest, settings.engine)
-    return sounding_pass(told, settings, store, _asked(store, chosen, product, settings), ("", product.soundings)).units
+    return sounding_pass(
+        digest, settings, store, _asked(store, chosen, product, settings), ("", product.soundings)
+    ).units
 
 
 def run(run: Run, settings: Settings) -> None:
@@ -54,7 +54,7 @@ def run(run: Run, settings: Settings) -> None:
     chosen, rejected = chosen_plants(store, settings)
     selected = run.execute(_selection_pass(run, store, rejected))
     asked = _asked(store, chosen, product, settings)
-    sounded = run.execute(sounding_pass(run, settings, store, asked, (train_url, product.soundings)))
+    sounded = run.execute(sounding_pass(run.settings_digest, settings, store, asked, (train_url, product.soundings)))
     generated = run.execute(_generation_pass(run, settings, store, sounded, chosen, (product, train_url)))
     run.execute(_tabulate_pass(run, generated, [*selected, *sounded]))
     run.facts["data_tier"] = ", ".join(tiers_of(sounded))

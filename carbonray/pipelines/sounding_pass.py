@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from carbonray.engine.plan import Pass, Pool
-from carbonray.engine.run import Run
 from carbonray.io.plant_product import SoundingPin
 from carbonray.pipelines.plant_sources import PlantStore, Site, site_unit
 from carbonray.settings import Settings
@@ -20,7 +19,7 @@ Instances = Mapping[str, Sequence[int]]  # structure kind -> instances that may 
 
 
 def sounding_pass(
-    run: Run,
+    digest: str,
     settings: Settings,
     store: PlantStore,
     asked: Iterable[tuple[Site, Instances]],
@@ -29,7 +28,7 @@ def sounding_pass(
     """One unit a plant, imager and year.
 
     Args:
-        run: the run.
+        digest: of the settings.
         settings: rules on images, and how models are run.
         store: images and weather.
         asked: sites, and who may answer for them; kinds that no model of the imager knows are left out.
@@ -48,7 +47,7 @@ def sounding_pass(
             ]  # fmt: skip
             weather = store.about(store.weather, site.plant_id, "weather")
             partition = {"instances": json.dumps(told, sort_keys=True)}
-            units.append(site_unit(run.settings_digest, "soundings", site, weather, partition, bundles))
+            units.append(site_unit(digest, "soundings", site, weather, partition, bundles))
     rules, engine = settings.plants, settings.engine
     reader = ReadPlantYear(SelectImages(rules.images, rules.duplicates, rules.visibility, rules.weather), pins)
     make = partial(PredictSoundings, url, pins, settings.soundings.predict)

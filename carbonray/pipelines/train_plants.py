@@ -7,11 +7,10 @@ its own folds and no others; every pass is planned from what the ledger says of 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from carbonray.contract import Reading, Unit, encode_object_rows, object_rows
+from carbonray.contract import Unit, encode_object_rows
 from carbonray.engine.plan import Pass, Pool
 from carbonray.engine.run import Run
 from carbonray.errors import SettingsError
@@ -21,7 +20,7 @@ from carbonray.io.ledger import Commit, ObjectRecord
 from carbonray.io.model_store import MANIFEST
 from carbonray.io.plant_product import KEY, GenerationPin, PlantProduct, SoundingPin, encode_product
 from carbonray.models.sounding_registry import SOUNDING_MODELS
-from carbonray.pipelines.planning import records_of, tiers_of, unit_of
+from carbonray.pipelines.planning import WriteObjects, records_of, tiers_of, unit_of
 from carbonray.pipelines.plant_sources import (
     PlantStore,
     Site,
@@ -43,17 +42,6 @@ from carbonray.synthetic.frozen import image_generator_sha256
 
 SUMMARY = "the plant product: sounding models in four rotations, generation models, one manifest"
 SECTIONS = ("model", "plants", "soundings", "generation")
-
-
-@dataclass(frozen=True)
-class WriteObjects:
-    """Reader without inputs, whose rows are small objects that the driver made."""
-
-    objects: Mapping[str, bytes]
-
-    def __call__(self, unit: Unit) -> Reading:
-        """The objects."""
-        return Reading(object_rows(self.objects), {})
 
 
 def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
@@ -81,7 +69,7 @@ def run(run: Run, settings: Settings) -> None:
     fitted += run.execute(networks) if networks.units else []
     pins, missing = _pins(run, fitted)
     asked = _asked(store, known)
-    sounded = run.execute(sounding_pass(run, settings, store, asked, (run.url, pins)))
+    sounded = run.execute(sounding_pass(run.settings_digest, settings, store, asked, (run.url, pins)))
     generated = run.execute(_generation_pass(run, settings, store, known, sounded, pins))
     tier = ", ".join(tiers_of(sampled))
     product = _product(pins, known, generated, missing, tier)

@@ -133,8 +133,7 @@ def physical(dn: NDArray[np.uint16], numbers: NDArray[np.float64]) -> NDArray[np
         dn: the product's integers.
         numbers: (image, 4, band) scale, offset and thermal constants of each image.
     """
-    shape = (*dn.shape[:2], dn.shape[2])
-    told = (np.ascontiguousarray(np.broadcast_to(numbers[:, None, number], shape)) for number in range(len(NUMBERS)))
+    told = (np.broadcast_to(numbers[:, None, at], dn.shape[:3]) for at in range(len(NUMBERS)))
     return values(dn, *told)
 
 

@@ -25,7 +25,6 @@ from carbonray.catalogue import run_job
 from carbonray.contract import Batch, Unit
 from carbonray.engine import cluster, graph
 from carbonray.engine.plan import Pass
-from carbonray.engine.run import Run
 from carbonray.execution import LocalRules
 from carbonray.io import objectstore
 from carbonray.io.model_store import Bundle, Lineage, save_bundle
@@ -83,8 +82,7 @@ def prepare(folder: Path, runtime: str = "fp32", width: int = 64, fleet: tuple[s
     pins = tuple(pin for name in models_of(IMAGER) for pin in saved(folder / "models", name, width))
     every = {pin.kind: list(INSTANCES) for pin in pins}
     asked = ((site, every) for site in sites(store) if site.year == YEAR)
-    told = Run("", "plants", "bench", settings.engine)
-    soundings = sounding_pass(told, settings, store, asked, (str(folder / "models"), pins))
+    soundings = sounding_pass("bench", settings, store, asked, (str(folder / "models"), pins))
     kept = tuple(soundings.read(unit).rows["kept"] for unit in soundings.units)
     return Prepared(soundings, kept)
 
