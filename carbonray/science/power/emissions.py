@@ -1,4 +1,4 @@
-"""How much CO2 a MWh costs: factors by fuel and prime mover, a fallback chain, country calibration, sums to plants.
+"""How much CO2 a MWh costs: factors by fuel and prime mover, a fallback chain and country calibration.
 
 Sources: SCIENCE 4.8 and appendix A.6 of the plume paper (the rule); IPCC 2006 Guidelines vol. 2, table 2.2 (kg CO2 per
 GJ, in `vocab.plants.FUELS`). Factors are t CO2 per MWh, arrays over units are (unit,), missing is NaN.
@@ -131,15 +131,3 @@ def unit_factors(
         factor, rule = uncalibrated_factor(unit[0], unit[1], efficiencies)
         known[unit] = factor * country_calibration(unit[2], unit[0], calibration), rule
     return np.array([known[unit][0] for unit in units], np.float64), [known[unit][1] for unit in units]
-
-
-def unit_emissions_t_co2(generation_mwh: ArrayLike, factor_t_per_mwh: ArrayLike) -> Floats:
-    """(unit,) t CO2 of generation; 0 where nothing is generated, even by a factor that nobody knows."""
-    generation, factor = np.asarray(generation_mwh, np.float64), np.asarray(factor_t_per_mwh, np.float64)
-    return np.where(generation == 0.0, 0.0, generation * factor)
-
-
-def plant_emissions_t_co2(plant_index: ArrayLike, n_plants: int, unit_t_co2: ArrayLike) -> Floats:
-    """(plant,) t CO2: the sum over each plant's units, NaN where one of them is unknown."""
-    index, emitted = np.asarray(plant_index, np.int64), np.asarray(unit_t_co2, np.float64)
-    return np.bincount(index, weights=emitted, minlength=n_plants).astype(np.float64)

@@ -13,9 +13,7 @@ from carbonray.science.power.emissions import (
     country_calibration,
     intensity_t_per_mwh,
     pair_factors,
-    plant_emissions_t_co2,
     uncalibrated_factor,
-    unit_emissions_t_co2,
     unit_factors,
 )
 from carbonray.vocab.plants import FUELS, PRIME_MOVERS
@@ -82,23 +80,6 @@ def test_the_most_specific_row_of_a_country_wins():
 
     assert found == [2.0, 3.0, 4.0]
     assert country_calibration("BBB", "lignite", rows) == 1.0
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 1e6), st.floats(0, 1.2)), min_size=1))
-def test_a_plant_emits_what_its_units_emit(units):
-    index, generation, factor = (np.array(column) for column in zip(*units, strict=True))
-    emitted = unit_emissions_t_co2(generation, factor)
-    plants = plant_emissions_t_co2(index, 4, emitted)
-
-    for plant in range(4):
-        assert plants[plant] == pytest.approx(emitted[index == plant].sum())
-
-
-def test_an_unknown_factor_is_unknown_unless_nothing_was_generated():
-    emitted = unit_emissions_t_co2([0.0, 10.0, 10.0], [np.nan, np.nan, 0.5])
-    plants = plant_emissions_t_co2([0, 1, 2], 4, emitted)
-
-    np.testing.assert_array_equal(plants, [0.0, np.nan, 5.0, 0.0])
 
 
 def test_an_unknown_fuel_is_refused():

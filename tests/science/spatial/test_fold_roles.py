@@ -1,10 +1,11 @@
 """Leak tests of the rotations, plant by plant (SCIENCE 0.4, 4.7, 4.12): who learns, who stops a fit, who is judged."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carbonray.science.spatial.folds import N_FOLDS, assigned_folds, plant_blocks, rotation
+from carbonray.science.spatial.folds import N_FOLDS, assigned_folds, plant_blocks, rotation, search_turns
 from carbonray.science.spatial.geodesy import distance_km
 
 TIE_KM = 10.0
@@ -48,3 +49,32 @@ def test_no_plant_block_or_close_neighbour_has_two_roles(seed: int, k: int) -> N
         assert not {*map(tuple, blocks[one].tolist())} & {*map(tuple, blocks[other].tolist())}
         a, b = (index.ravel() for index in np.meshgrid(np.flatnonzero(one), np.flatnonzero(other)))
         assert distance_km(lat[a], lon[a], lat[b], lon[b]).min(initial=np.inf) >= TIE_KM
+
+
+@given(st.integers(3, 12), st.data())
+def test_a_search_never_meets_its_test_fold_and_every_other_fold_validates_once(
+    n_folds: int, data: st.DataObject
+) -> None:
+    test = data.draw(st.integers(0, n_folds - 1))
+    turns = search_turns(test, n_folds)
+
+    assert turns[0] == rotation(test, n_folds)
+    assert sorted(turn.val for turn in turns) == sorted(set(range(n_folds)) - {test})
+    for turn in turns:
+        assert turn.test == test
+        assert sorted((*turn.train, turn.val, turn.test)) == list(range(n_folds))  # disjoint, and nothing forgotten
+        assert turn.generation_train == turn.val
+
+
+def test_the_turns_of_a_search_over_four_folds_are_three() -> None:
+    assert [(turn.train, turn.val, turn.test) for turn in search_turns(3)] == [
+        ((1, 2), 0, 3),
+        ((2, 0), 1, 3),
+        ((0, 1), 2, 3),
+    ]
+
+
+@pytest.mark.parametrize(("test", "n_folds"), [(4, 4), (-1, 4), (0, 2), (3, 3)])
+def test_there_is_no_search_without_a_fold_for_each_role(test: int, n_folds: int) -> None:
+    with pytest.raises(ValueError, match=f"rotation {test} of {n_folds} folds"):
+        search_turns(test, n_folds)
