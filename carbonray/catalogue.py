@@ -6,16 +6,17 @@ A new product is one module here and one line in `JOBS`.
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from carbonray.contract import Unit
 from carbonray.engine.run import FILE, Run, open_run
 from carbonray.errors import CarbonrayError, SettingsError
 from carbonray.io import objectstore
-from carbonray.pipelines import evaluate, evaluate_plants, hotspots, ingest, plants, train_plants, world
+from carbonray.pipelines import evaluate, evaluate_plants, hotspots, ingest, plants, world
 from carbonray.settings import Settings
 from carbonray.training import job as train
+from carbonray.training import plants as train_plants
 
 _log = logging.getLogger(__name__)
 
@@ -73,12 +74,14 @@ def find_job(name: str, model: str = "") -> Job:
     """The job of a name, for the model of `--model`.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: there is no such job, or no such model to train.
     """
     if name not in JOBS:
         raise SettingsError(
             f"there is no job {name!r}", where="JOB", expected=f"one of {', '.join(JOBS)}", remedy="Correct the name."
         )
+    if name == "train" and model and (name, model) not in OF_MODEL:
+        return replace(JOBS[name], sections=train.sections(model))
     return OF_MODEL.get((name, model), JOBS[name])
 
 
@@ -101,6 +104,13 @@ def rewrite_report(run_url: str) -> str:
             where=run_url,
             expected="a complete run",
             remedy="Run the job again under its --run-id first.",
+        )
+    if facts["job"] not in JOBS:
+        raise SettingsError(
+            f"the run is of {facts['job']!r}",
+            where=run_url,
+            expected=f"a run of {', '.join(JOBS)}",
+            remedy="The page of a sweep was written when it ended: report.html in its folder.",
         )
     settings = Settings.model_validate(facts["settings"])
     job = find_job(facts["job"], settings.model)

@@ -88,7 +88,7 @@ def run(
 ) -> None:
     """Run a job, or resume it where the run id exists: what is committed is never read again."""
     facts = _run(job, out, run_id, settings, set_, model)
-    _print_facts(facts, out, run_id, as_json=as_json)
+    print_facts(facts, out, run_id, as_json=as_json)
 
 
 @app.command()
@@ -100,7 +100,7 @@ def demo(out: Out = "out", as_json: AsJson = False) -> None:
     run_job("world", load([str(DEMO)]), out, "demo-world")
     for job, run_id, told in DEMO_STEPS:
         sets = [text.format(out=out) for text in told] + _demo_inputs(job, f"{out}/demo-world")
-        _print_facts(run_job(job, load([str(DEMO)], sets), out, run_id), out, run_id, as_json=as_json)
+        print_facts(run_job(job, load([str(DEMO)], sets), out, run_id), out, run_id, as_json=as_json)
 
 
 def _demo_inputs(job: str, world: str) -> list[str]:
@@ -216,15 +216,15 @@ def run_as_script(job: str) -> NoReturn:
     ) -> None:
         run(job, out, run_id, settings, set_, model, as_json)
 
-    _guarded(script)
+    guarded(script)
 
 
 def main() -> NoReturn:
     """The console script."""
-    _guarded(app)
+    guarded(app)
 
 
-def _guarded(entry: typer.Typer) -> NoReturn:
+def guarded(entry: typer.Typer) -> NoReturn:
     """Runs a command; a failure that a person can act on becomes one line and its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
@@ -257,7 +257,8 @@ def _run(
     return run_job(job, _load(files, sets, model), out, run_id)
 
 
-def _print_facts(facts: dict[str, Any], out: str, run_id: str, *, as_json: bool) -> None:
+def print_facts(facts: dict[str, Any], out: str, run_id: str, *, as_json: bool) -> None:
+    """What a finished run tells of itself, on standard output."""
     if as_json:
         print(json.dumps(facts, indent=1, sort_keys=True))
         return

@@ -5,7 +5,7 @@ Frozen dataclasses of plain values. Every other setting is declared beside its c
 
 import statistics
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,14 @@ class ThresholdRules:
 
 @dataclass(frozen=True)
 class TrainRules:
-    """Where a fit runs; nothing of it changes a one-worker fit's bytes but `weights`.
+    """Where a fit runs; nothing of it changes a one-worker fit's bytes but `lanes` and `weights`.
 
     Attributes:
-        workers: training processes that act as one; each draws its own batches.
+        workers: training processes that act as one.
+        lanes: shares into which every global batch is dealt, which the workers serve together; 0 for one a worker.
+            The same lanes give the same batches on any number of workers.
+        ray_train: whether a fit of one worker goes through Ray Train too; more than one always does.
+        reader: who reads windows of data ahead: a thread of the fit, or tasks of Ray Data on any node; the same bytes.
         gpu: whether a worker takes one GPU.
         threads: of a worker.
         max_failures: workers' deaths that are survived, each by going back to the last epoch.
@@ -143,8 +147,64 @@ class TrainRules:
     """
 
     workers: int = 1
+    lanes: int = 0
+    ray_train: bool = False
+    reader: Literal["threads", "ray_data"] = "threads"
     gpu: bool = False
     threads: int = 1
     max_failures: int = 3
     column_range: str = "train_only"
     weights: str = "fp16"
+
+
+@dataclass(frozen=True)
+class TuneRules:
+    """How hyperparameters are searched.
+
+    Attributes:
+        storage_url: Optuna storage of the studies, such as postgresql://...; empty: a journal in the sweep's folder.
+        targets: what is searched for, such as on and capacity_factor; none given is all that the model has.
+        test_fold: fold that no trial sees: tuned and default are judged on it.
+        splits: turns among the other three folds whose validation scores a trial is judged by, 1 to 3.
+        trials_at_once: trials in flight, 0 for as many as the cluster has room for; with 1 a seed repeats a sweep.
+        cpus: CPUs of a trial.
+        gpus: GPUs of a trial.
+        seed: of the sampler.
+        startup_trials: trials drawn at random before the sampler learns (Optuna's default).
+        grace_epochs: epochs before which no trial is stopped.
+        reduction_factor: one in so many trials goes on at each rung (ASHA's paper: 3 or 4).
+        budget_s: seconds after which no further trial starts, 0 for no limit.
+        max_failures: deaths of a trial's process that are survived, each by going back to the last epoch.
+        warm_start: finished trials of other studies that count here too, as STORAGE#STUDY.
+        space: what narrows or widens the model's space: name -> list of choices, or {low, high}.
+    """
+
+    storage_url: str = ""
+    targets: tuple[str, ...] = ()
+    test_fold: int = 0
+    splits: int = 3
+    trials_at_once: int = 0
+    cpus: float = 1.0
+    gpus: float = 0.0
+    seed: int = 0
+    startup_trials: int = 10
+    grace_epochs: int = 5
+    reduction_factor: int = 3
+    budget_s: float = 0.0
+    max_failures: int = 2
+    warm_start: tuple[str, ...] = ()
+    space: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrackRules:
+    """Where metrics go beside the run's own folder; user and password come from the environment, as MLflow reads them.
+
+    Attributes:
+        mlflow_url: tracking server or database of MLflow, such as https://HOST:5000 or sqlite:///FILE; empty: files
+            only.
+        experiment: of MLflow, that the runs are listed under.
+    """
+
+    mlflow_url: str = ""
+    experiment: str = "carbonray"

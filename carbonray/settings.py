@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from carbonray.errors import SettingsError
-from carbonray.execution import EngineRules, Rates, SampleRules, ThresholdRules, TrainRules
+from carbonray.execution import EngineRules, Rates, SampleRules, ThresholdRules, TrackRules, TrainRules, TuneRules
 from carbonray.io import grid_layout
 from carbonray.io.imagery.region import RegionRules
 from carbonray.io.inventory.harmonise import InventoryMergeRules
@@ -51,7 +51,7 @@ from carbonray.stages.plumes import DetectRules
 from carbonray.stages.quantifying import QuantifierRules
 from carbonray.stages.score_tables import StrataRules
 from carbonray.stages.scoring import ScoringRules
-from carbonray.stages.sounding_fits import SoundingRules
+from carbonray.stages.sounding_rules import SoundingRules
 from carbonray.stages.soundings import PredictRules
 from carbonray.stages.swaths import PixelRules
 from carbonray.synthetic.fleet import FleetRules
@@ -139,6 +139,7 @@ class Generation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    soundings_url: str
     lookback: LookbackRules
     models: GenerationRules
     interval: IntervalRules
@@ -156,6 +157,7 @@ class Training(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scenes_url: str
+    instances: tuple[int, ...]
     scenes: SceneRules
     samples: SampleRules
     run: TrainRules
@@ -196,16 +198,17 @@ class Settings(BaseModel):
     soundings: Soundings
     generation: Generation
     training: Training
+    tune: TuneRules
+    tracking: TrackRules
     evaluation: Evaluation
     world: WorldRules
     fleet: FleetRules
     render: RenderRules
 
     def digest(self, sections: Iterable[str]) -> str:
-        """sha256 of the given top-level sections, in a canonical form; the same on every machine."""
+        """sha256 of some sections, dotted paths, in a canonical form; the same on every machine."""
         dumped = self.model_dump(mode="json")
-        chosen = {path: at(dumped, path) for name in sections for path in paths({name: dumped[name]})}
-        chosen = {path: value for path, value in chosen.items() if not path.endswith("_url")}
+        chosen = {path: at(dumped, path) for path in _paths_of(dumped, sections)}
         return sha256(json.dumps(chosen, sort_keys=True, separators=(",", ":")).encode())
 
 
@@ -215,14 +218,15 @@ def load(files: Sequence[str | Path] = (), overrides: Sequence[str] = ()) -> Set
     Raises:
         SettingsError: a file cannot be read, a key is unknown, or a value does not fit.
     """
-    tree = mapping(DEFAULTS.read_text(encoding="utf-8"), str(DEFAULTS))
+    defaults = tree_of_defaults()
+    tree = defaults
     overlays = [(from_file(path), str(path)) for path in files] + [
         (from_override(text), f"--set {text}") for text in overrides
     ]
     for overlay, where in overlays:
-        strange = sorted(path for path in paths(overlay) if not known(path, tree))
+        strange = sorted(path for path in paths(overlay) if not known(path, defaults))
         if strange:
-            raise unknown(strange[0], where, list(paths(tree)))
+            raise unknown(strange[0], where, list(paths(defaults)))
         tree = merged(tree, overlay)
     try:
         return Settings.model_validate(tree)
@@ -245,11 +249,17 @@ def overrides_of(settings: Settings, sections: Iterable[str]) -> list[str]:
     tree, defaults = settings.model_dump(mode="json"), load().model_dump(mode="json")
     changed = [
         f"{path}={json.dumps(at(tree, path))}"
-        for section in sections
-        for path in paths({section: tree[section]})
-        if not path.endswith("_url") and at(tree, path) != at(defaults, path)
+        for path in _paths_of(tree, sections)
+        if at(tree, path) != at(defaults, path)
     ]
     return sorted(changed)
+
+
+def _paths_of(tree: dict[str, Any], sections: Iterable[str]) -> list[str]:
+    """Dotted paths of all values in some sections but places of stores, which change no byte."""
+    chosen = tuple(sections)
+    inside = (path for path in paths(tree) if any(f"{path}.".startswith(f"{name}.") for name in chosen))
+    return [path for path in inside if not path.endswith("_url")]
 
 
 def tree_of_defaults() -> dict[str, Any]:

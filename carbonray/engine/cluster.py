@@ -2,12 +2,16 @@
 
 import logging
 import os
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import ray
 import ray.data
 
+from carbonray.engine.plan import Pool
 from carbonray.execution import LocalRules
+
+_log = logging.getLogger(__name__)
 
 # large numpy temporaries otherwise return to the kernel after each batch, and their page faults cost 15 to 75 %
 WORKER_ENVIRONMENT = {
@@ -39,6 +43,31 @@ def connect(rules: LocalRules) -> None:
             object_store_memory=rules.object_store_mb * 2**20,
             include_dashboard=False,
             **options,
+        )
+
+
+def held_cpus(pools: Iterable[Pool]) -> float:
+    """CPUs that the actors of some pools hold for as long as their pass runs."""
+    return sum(pool.actors * pool.num_cpus for pool in pools)
+
+
+def warn_without_room(name: str, pools: Sequence[Pool], read_cpus: float) -> None:
+    """Says so where a pass's actors leave no CPU to read with: it then waits until the cluster grows, if it ever does.
+
+    Args:
+        name: of the pass.
+        pools: its actors.
+        read_cpus: of a read task.
+    """
+    held, cpus = held_cpus(pools), float(ray.cluster_resources().get("CPU", 0.0))  # type: ignore[no-untyped-call]
+    if pools and held + read_cpus > cpus:
+        _log.warning(
+            "pass %s waits until the cluster grows: its actors hold %g of %g CPUs, a reader needs %g "
+            "(engine.model_actors, engine.model_cpus, engine.read_cpus)",
+            name,
+            held,
+            cpus,
+            read_cpus,
         )
 
 

@@ -4,6 +4,7 @@ Every job follows one path: plan, stream, commit, verify, publish. A run id belo
 and one set of inputs; the same command again resumes it, and does nothing where it is complete.
 """
 
+import hashlib
 import json
 import logging
 import platform
@@ -30,7 +31,12 @@ from carbonray.io.ledger import Commit
 _log = logging.getLogger(__name__)
 
 FILE = "run.json"
-LIBRARIES = ("carbonray", "ray", "torch", "numpy", "scipy", "pyarrow", "zarr", "xarray", "safetensors")
+# whose next version may give other bytes: numbers, geometry, what is read and how it is written
+LIBRARIES = (
+    "carbonray", "ray", "torch", "numpy", "scipy", "pyarrow", "zarr", "xarray", "safetensors", "h5netcdf", "h5py",
+    "kornia", "numcodecs", "optuna", "pandas", "pyproj", "pystac", "python-calamine", "rapidfuzz", "rasterio",
+    "scikit-learn", "shapely", "xgboost", "xgboost-cpu",
+)  # fmt: skip
 
 
 @dataclass
@@ -64,6 +70,7 @@ class Run:
         """
         plan.check_unique(pass_.units)
         self._adopt(pass_)
+        self.facts.setdefault("data", {})[pass_.name] = data_read(pass_.units)
         done = self._done(pass_)
         started = time.monotonic()
         with PassProgress(pass_.name, len(pass_.units), len(done)) as progress:
@@ -134,6 +141,7 @@ class Run:
                 _hear(outcome, progress)
             return 0
         cluster.connect(self.rules.local)
+        cluster.warn_without_room(pass_.name, pass_.pools, self.rules.read_cpus)
         return run_watched(
             pass_,
             self.url,
@@ -203,6 +211,26 @@ def open_run(
     }
     run.write("running")
     return run
+
+
+def data_read(units: Sequence[Unit]) -> dict[str, Any]:
+    """What a pass was planned to read: the same digest is the same versions of the same inputs, wherever they lie.
+
+    Unlike the ids of units it does not change with the settings, so that runs of different settings can be told to
+    have read the same data. A version is as good as its store gives it (docs/adr/0005): a copied local file is another.
+
+    Returns:
+        `sha256` over keys, partitions and input versions in the order of the keys; `units`; distinct `inputs`; `bytes`
+        of all units, an input counted in each that reads it.
+    """
+    ordered = sorted(units, key=lambda unit: unit.key)
+    told = [[unit.key, dict(unit.partition), list(unit.input_sha256)] for unit in ordered]
+    return {
+        "sha256": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
+        "units": len(units),
+        "inputs": len({url for unit in units for url in unit.inputs}),
+        "bytes": sum(unit.bytes for unit in units),
+    }
 
 
 def _hear(outcome: Outcome, progress: PassProgress) -> None:

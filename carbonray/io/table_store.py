@@ -7,7 +7,7 @@ row group a shard of the output grid, so that the writer of a shard reads its ro
 import io
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -138,14 +138,26 @@ def read_shard(source: Source, shard: Shard, shard_px: int, schema: pa.Schema | 
     return _declared(file.read_row_groups(groups), schema)
 
 
-def read_rows(source: Source, column: str, value: str, schema: pa.Schema | None = None) -> pa.Table:
+def row_count(source: Source) -> int:
+    """Rows of a table, read from its footer alone.
+
+    Raises:
+        DataError: the bytes are not Parquet.
+    """
+    return int(_open(source).metadata.num_rows)
+
+
+def read_rows(
+    source: Source, column: str, value: str, schema: pa.Schema | None = None, columns: Sequence[str] | None = None
+) -> pa.Table:
     """The rows that hold a word in a column, reading only row groups that may: few where the table is sorted by it.
 
     Args:
         source: what `encode_table` wrote: bytes or an open binary file.
         column: name of a column of strings.
         value: the word.
-        schema: as in `decode_table`.
+        schema: as in `decode_table`, of the columns that are read.
+        columns: those that are read, the named one among them; all where None.
 
     Raises:
         DataError: the bytes are not Parquet.
@@ -158,7 +170,7 @@ def read_rows(source: Source, column: str, value: str, schema: pa.Schema | None 
         known = file.metadata.row_group(group).column(index).statistics
         if known is None or not known.has_min_max or known.min <= value <= known.max:
             groups.append(group)
-    rows = _declared(file.read_row_groups(groups), schema)
+    rows = _declared(file.read_row_groups(groups, columns=None if columns is None else list(columns)), schema)
     return rows.filter(pc.equal(rows.column(column), value))
 
 

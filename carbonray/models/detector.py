@@ -95,7 +95,7 @@ def dataclass_of(kind: type[Config], values: Mapping[str, Any], *, where: str) -
     assert is_dataclass(kind)
     known = {f.name: f.default for f in fields(kind)}
     plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    wrong = {name for name, value in plain.items() if name not in known or not _fits(value, known[name])}
+    wrong = {name for name, value in plain.items() if name not in known or not of_kind(value, known[name])}
     if wrong:
         raise ContractError(
             f"settings {sorted(wrong)} are unknown or of the wrong type",
@@ -106,7 +106,8 @@ def dataclass_of(kind: type[Config], values: Mapping[str, Any], *, where: str) -
     return kind(**plain)
 
 
-def _fits(value: object, default: object) -> bool:
+def of_kind(value: object, default: object) -> bool:
+    """Whether a value is of the type of a default; an integer may stand for a float."""
     if isinstance(value, bool) or isinstance(default, bool):  # a bool is an int to Python, not to a reader
         return isinstance(value, bool) and isinstance(default, bool)
     return isinstance(value, (float, int) if isinstance(default, float) else type(default))

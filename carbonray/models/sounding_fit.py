@@ -7,7 +7,8 @@ worker), so that a fit taken up again after any epoch ends in the same bytes as 
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,19 +18,12 @@ from torch import Tensor
 from carbonray.errors import DataError
 from carbonray.models.augment import AugmentRules, augmented
 from carbonray.models.bags import BagBatch, BandScaling
-from carbonray.models.fit import (
-    FitState,
-    Workers,
-    autocast,
-    captured_tensors,
-    denormals_flushed,
-    epoch_seed,
-    plain_copy,
-    restore_tensors,
-)
+from carbonray.models.fit import Epoch, FitState, Workers
+from carbonray.models.fit_tensors import captured_tensors, plain_copy, restore_tensors, under
 from carbonray.models.layers import channels_last
 from carbonray.models.sounding_cnn import Sounding, SoundingCnn
 from carbonray.models.sounding_losses import SoundingLoss, class_weights
+from carbonray.models.stepping import autocast, denormals_flushed, epoch_seed, in_steps
 from carbonray.science.stats.metrics import rmse, two_class_map
 
 SCORES = {"on": "validation_map", "capacity_factor": "validation_rmse"}
@@ -41,13 +35,14 @@ class SoundingFitRules:
 
     Attributes:
         epochs: most passes over the training images, 40 to 100.
-        batch_size: images a step and worker, of 32, 54 (as printed, perhaps 64) and 128.
+        batch_size: images a batch of all workers together, of 32, 54 (as printed, perhaps 64) and 128.
         learning_rate: AdamW's step size, 1e-5 to 1e-2.
         weight_decay: of AdamW, 1e-6 to 1e-3.
         patience: epochs without a better validation score that end the fit, 10 to 30; 0 for never.
         loss: what is minimised.
         augment: how training patches are changed.
         freeze_trunk: fit attention and dense layer only, the trunk as it came.
+        accumulate: batches whose gradients make one step.
         precision: 'fp32', or 'bf16' for automatic mixed precision.
         seed: of first weights, shuffle, augmentation and dropout.
     """
@@ -60,12 +55,12 @@ class SoundingFitRules:
     loss: SoundingLoss = field(default_factory=SoundingLoss)
     augment: AugmentRules = field(default_factory=AugmentRules)
     freeze_trunk: bool = False
+    accumulate: int = 1
     precision: str = "fp32"
     seed: int = 0
 
 
-@denormals_flushed()
-def fit_soundings(
+def sounding_epochs(
     network: SoundingCnn,
     train: Callable[[int], Iterable[BagBatch]],
     validation: Callable[[], Iterable[BagBatch]],
@@ -73,50 +68,47 @@ def fit_soundings(
     *,
     scaling: BandScaling,
     counts: tuple[int, int],
-    on_epoch: Callable[[dict[str, float], FitState], None],
     state: FitState | None = None,
     workers: Workers | None = None,
-) -> FitState:
-    """Fits a sounding network in place.
+) -> Iterator[Epoch]:
+    """Fits a sounding network in place, an epoch whenever one is asked for.
 
     Args:
         network: its parameters are changed; afterwards they are the last epoch's, the best are in the state.
-        train: epoch -> its batches, in an order that follows from the epoch.
+        train: epoch -> this worker's rows of its batches, in an order that follows from the epoch.
         validation: the batches judged after every epoch, the same in every worker.
         rules: the settings.
         scaling: statistics of the bands over the training folds.
         counts: training images of plants that are off and on.
-        on_epoch: called after every epoch with its metrics and the state to go on from.
         state: where an earlier fit stopped.
         workers: the device, and how several workers act as one.
 
-    Returns:
-        The state after the last epoch: `best_weights(state)` and `state.facts['history']`.
+    Yields:
+        The metrics of each epoch and the state after it: `best_weights(state)` and `state.facts['history']`.
 
     Raises:
         DataError: a class is absent from the training or (for on/off) the validation images, or an epoch is empty.
     """
-    workers = workers or Workers()
+    workers, state = workers or Workers(), state or FitState()
     channels_last(network.to(workers.device))
     network.trunk.requires_grad_(not rules.freeze_trunk)
     learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(learnt, lr=rules.learning_rate, weight_decay=rules.weight_decay, fused=True)
-    state = state or FitState()
     if state.epoch:
-        restore_tensors(state, network, optimiser)
+        restore_tensors(state.tensors, network, optimiser)
     fitted = _Fit(network, optimiser, rules, scaling, class_weights(*counts), workers)
     while state.epoch < rules.epochs and not _stalled(state, rules, network):
         epoch, started = state.epoch, time.perf_counter()
-        metrics = {"epoch": float(epoch + 1)} | fitted.train(train(epoch), epoch) | fitted.judge(validation())
-        metrics["seconds"] = time.perf_counter() - started
-        state = _advanced(state, metrics, network, optimiser)
-        on_epoch(metrics, state)
-    return state
+        with denormals_flushed():
+            metrics = {"epoch": float(epoch + 1)} | fitted.train(train(epoch), epoch) | fitted.judge(validation())
+            metrics["seconds"] = time.perf_counter() - started
+            state = _advanced(state, metrics, network, optimiser)
+        yield Epoch(metrics, state)
 
 
 def best_weights(state: FitState) -> dict[str, Tensor]:
     """The network's tensors of its best epoch, under the network's names."""
-    return {name.removeprefix("best."): value for name, value in state.tensors.items() if name.startswith("best.")}
+    return under(state.tensors, "best")
 
 
 def best_epoch(history: list[dict[str, float]], task: str) -> int:
@@ -150,19 +142,23 @@ class _Fit:
         if self.rules.freeze_trunk:
             self.network.trunk.eval()  # nor do its running statistics move
         sums = torch.zeros(2, dtype=torch.float64)
-        for batch in batches:
-            bag = batch.to(self.device)
-            patches = augmented(self.scaling.standardised(bag.patches), self.rules.augment, generator)
-            loss = self._loss(self._sounding(self.parallel, patches, bag.mask), bag)
+        for step in in_steps(batches, self.rules.accumulate):
+            shares = self.workers.shares([len(batch) for batch in step])
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            for number, (batch, share) in enumerate(zip(step, shares, strict=True), 1):
+                bag = batch.to(self.device)
+                patches = augmented(self.scaling.standardised(bag.patches), self.rules.augment, generator)
+                with nullcontext() if number == len(step) else self.workers.alone(self.parallel):
+                    loss = self._loss(self._sounding(self.parallel, patches, bag.mask), bag)
+                    (loss * share).backward()  # type: ignore[no-untyped-call]
+                sums += torch.tensor([loss.item() * len(bag), len(bag)], dtype=torch.float64)
             self.optimiser.step()
-            sums += torch.tensor([loss.item() * len(bag), len(bag)], dtype=torch.float64)
+        self.workers.average(self.network)
         total, count = self.workers.total(sums).tolist()
         return {"train_loss": total / _some(count, "training"), "train_samples": count}
 
     def judge(self, batches: Iterable[BagBatch]) -> dict[str, float]:
-        """One pass without steps: the loss and the score that patience watches, the mean over workers."""
+        """One pass without steps: the loss and the score that patience watches, every worker's of the same images."""
         self.network.eval()
         losses, found = 0.0, []
         with torch.inference_mode():
@@ -196,7 +192,7 @@ def _score(task: str, pairs: np.ndarray) -> float:
     if not np.isfinite(score):
         raise DataError(
             f"the validation score of {truth.size} images is {score}, {int((truth > 0.0).sum())} of them on",
-            where="fit_soundings",
+            where="sounding_epochs",
             expected="plants that are on and plants that are off, and a network that did not diverge",
             remedy="Validate on more plants, or fit with a smaller learning rate.",
         )
@@ -207,7 +203,7 @@ def _some(count: float, split: str) -> float:
     if count < 1:
         raise DataError(
             f"no {split} images",
-            where="fit_soundings",
+            where="sounding_epochs",
             expected="at least one batch an epoch",
             remedy="Look at the folds and at the rejections: no image of these plants was kept.",
         )

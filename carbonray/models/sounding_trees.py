@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Task = Literal["on", "capacity_factor"]
 
 # task -> XGBoost's objective, and what is watched on the validation rows
-OBJECTIVES: dict[str, tuple[str, str]] = {
+OBJECTIVES: dict[Task, tuple[str, str]] = {
     "on": ("binary:logistic", "logloss"),
     "capacity_factor": ("reg:squarederror", "rmse"),
 }
@@ -129,7 +129,7 @@ def fit_trees(
     """
     rules, table = rules or TreeRules(), _checked(features, tuple(names))
     wanted = np.clip(np.asarray(target, np.float64), 0.0, 1.0)
-    _check_rows(task, wanted, train, validation, stops=rules.stop_rounds > 0)
+    check_rows(task, wanted, train, validation, stops=rules.stop_rounds > 0)
     weight = class_weights(wanted > 0.5, train) if task == "on" else np.ones(len(wanted))
     told: dict[str, Any] = {"feature_names": list(names), "max_bin": rules.bins, "nthread": 1}
     grown_on = xgboost.QuantileDMatrix(table[train], wanted[train], weight=weight[train], **told)
@@ -141,7 +141,7 @@ def fit_trees(
         watched = [(judged, "validation")]
         callbacks = [xgboost.callback.EarlyStopping(rounds=rules.stop_rounds, save_best=True)]
     booster = xgboost.train(
-        _parameters(task, rules),
+        parameters(task, rules),
         grown_on,
         num_boost_round=rules.rounds,
         evals=watched,
@@ -177,11 +177,16 @@ def trees_from_bytes(content: bytes, *, where: str) -> SoundingTrees:
 
 def class_weights(on: NDArray[np.bool_], train: NDArray[np.int64]) -> Floats:
     """(row,) N / (2 N_c) with the counts of the training rows, so that both classes weigh the same there."""
-    share = float(np.mean(on[train]))
+    return balanced(on, float(np.mean(on[train])))
+
+
+def balanced(on: NDArray[np.bool_], share: float) -> Floats:
+    """(row,) weights of rows among which, or among all of which with others, a share is on."""
     return np.where(on, 0.5 / share, 0.5 / (1.0 - share))
 
 
-def _parameters(task: Task, rules: TreeRules) -> dict[str, Any]:
+def parameters(task: Task, rules: TreeRules) -> dict[str, Any]:
+    """What XGBoost is told; one thread."""
     objective, metric = OBJECTIVES[task]
     return {
         "objective": objective,
@@ -214,9 +219,22 @@ def _checked(features: ArrayLike, names: tuple[str, ...]) -> NDArray[np.float32]
     return table
 
 
-def _check_rows(
+def check_rows(
     task: Task, target: Floats, train: NDArray[np.int64], validation: NDArray[np.int64], *, stops: bool
 ) -> None:
+    """Checks that trees can be grown.
+
+    Args:
+        task: what they tell.
+        target: (row,) labels.
+        train: rows to grow on.
+        validation: rows to stop on.
+        stops: whether there must be such rows.
+
+    Raises:
+        ContractError: rows are shared.
+        DataError: there are no rows, a target is unknown, or only one class is there.
+    """
     if np.intersect1d(train, validation).size:
         raise ContractError(
             f"{np.intersect1d(train, validation).size} rows are both trained and stopped on",

@@ -152,15 +152,15 @@ def _rotated(
     data: LabelledSoundings, k: int, models: Sequence[str], rules: GenerationFoldRules, oracle: pa.Table | None
 ) -> tuple[Ints, dict[str, tuple[GenerationModel, Floats]]]:
     """Rows of rotation k's test fold, and of each model its instance and its answers there."""
-    turn, names = rotation(k), feature_names(*_layout(data, rules), indicators=False)
-    train, test = (_rows_of(data, fold, rules.generation) for fold in (turn.generation_train, turn.test))
+    turn, names = rotation(k), feature_names(*feature_layout(data, rules), indicators=False)
+    train, test = (target_rows(data, fold, rules.generation) for fold in (turn.generation_train, turn.test))
     as_printed = replace(rules, lookback=replace(rules.lookback, weighting=LITERAL))
     read = [({name: name for name in models}, data.soundings, rules)]
     read += [({LITERAL_WEIGHTS: PRODUCTION}, data.soundings, as_printed)] if PRODUCTION in models else []
     read += [] if oracle is None else [({ORACLE: PRODUCTION}, oracle, rules)]
     answers: dict[str, tuple[GenerationModel, Floats]] = {}
     for asked, table, how in read:
-        fit_on, judge_on = (_plant_days(data, table, k, rows, how) for rows in (train, test))
+        fit_on, judge_on = (plant_days(data, table, k, rows, how) for rows in (train, test))
         for label, name in asked.items():
             fit = GENERATION_MODELS[name].fit
             fitted = fit(fit_on, data.target[train], names, data.structure_kind, rules.generation)
@@ -168,17 +168,17 @@ def _rotated(
     return test, answers
 
 
-def _rows_of(data: LabelledSoundings, fold: int, rules: GenerationRules) -> Ints:
-    """Rows with a target, of the plants of a fold, in the years of training."""
+def target_rows(data: LabelledSoundings, fold: int, rules: GenerationRules) -> Ints:
+    """(row,) rows with a target, of the plants of a fold, in the years of training."""
     of_plant = np.array([data.folds.get(plant, -1) for plant in data.plants], np.int64)
     early, late = int(first_day(rules.first_year)), int(first_day(rules.last_year + 1))
     inside = (data.day >= early) & (data.day < late) & np.isfinite(data.target)
     return np.flatnonzero(inside & (of_plant[data.plant] == fold))
 
 
-def _plant_days(data: LabelledSoundings, table: pa.Table, k: int, rows: Ints, rules: GenerationFoldRules) -> PlantDays:
-    """What a model may read: soundings of instance k, of the rows' own plants."""
-    outputs, windows = _layout(data, rules)
+def plant_days(data: LabelledSoundings, table: pa.Table, k: int, rows: Ints, rules: GenerationFoldRules) -> PlantDays:
+    """What a model may read: soundings of instance k in a table, of the rows' own plants."""
+    outputs, windows = feature_layout(data, rules)
     plants = np.unique(data.plant[rows])
     told = averaged_soundings(table, outputs, [data.plants[number] for number in plants.tolist()], [k])
     told = Soundings(plants[told.plant], told.day, told.image, told.output, told.value)
@@ -187,7 +187,8 @@ def _plant_days(data: LabelledSoundings, table: pa.Table, k: int, rows: Ints, ru
     return PlantDays(plant, day, features, image_series(told, outputs))
 
 
-def _layout(data: LabelledSoundings, rules: GenerationFoldRules) -> tuple[tuple[Output, ...], tuple[int, ...]]:
+def feature_layout(data: LabelledSoundings, rules: GenerationFoldRules) -> tuple[tuple[Output, ...], tuple[int, ...]]:
+    """Outputs of sounding models, and windows: what `science.power.lookback` makes features of."""
     return outputs_of(data.pairs, rules.lookback.heads), rules.lookback.windows_days(data.structure_kind)
 
 

@@ -40,6 +40,7 @@ class FitGeneration:
         bundles: sha256 of their bundles, by structure kind.
         rules: features, models, intervals.
         targets: which reports make a mean of 30 days.
+        folder: of the models in the run.
     """
 
     inventory_url: str
@@ -47,9 +48,10 @@ class FitGeneration:
     bundles: dict[str, tuple[str, ...]]
     rules: GenerationFoldRules
     targets: TargetRules
+    folder: str = FOLDER
 
     def __call__(self, unit: Unit) -> Reading:
-        """`bundles/generation/KIND.json`; facts hold its errors on plants held out.
+        """`FOLDER/KIND.json`; facts hold its errors on plants held out.
 
         Raises:
             DataError: a fold has no plant with soundings and reports.
@@ -57,7 +59,7 @@ class FitGeneration:
         """
         kind = str(unit.partition["kind"])
         folds: dict[str, int] = json.loads(str(unit.partition["folds"]))
-        soundings = _soundings([url for url in unit.inputs if "/soundings.parquet/" in url], kind)
+        soundings = read_soundings([url for url in unit.inputs if "/soundings.parquet/" in url], kind)
         _, units, _ = read_inventory(self.inventory_url)
         units = units.filter(pc.is_in(units.column("plant_id"), pa.array(sorted(folds), pa.string())))
         urls = [url for url in unit.inputs if "/reported/" in url]
@@ -78,12 +80,17 @@ class FitGeneration:
             "rmse of the training mean": rmse(held_out.observed, held_out.predicted[TRAIN_MEAN]),
             "half width of a year": ensemble.width_annual,
         }
-        objects = {f"{FOLDER}/{kind}.json": encode_ensemble(ensemble)}
+        objects = {f"{self.folder}/{kind}.json": encode_ensemble(ensemble)}
         return Reading(object_rows(objects), {"read": 1, "kept": 1, "quarantined": 0}, facts=facts)
 
 
-def _soundings(urls: Sequence[str], kind: str) -> pa.Table:
-    """The rows of a structure kind."""
+def read_soundings(urls: Sequence[str], kind: str) -> pa.Table:
+    """The rows of a structure kind in some tables, schema `SOUNDINGS`.
+
+    Raises:
+        DataError: a table is bad.
+        TransportError: it could not be moved.
+    """
     parts = [SOUNDINGS.empty_table()]
     for url in urls:
         table = decode_table(objectstore.read_bytes(url), SOUNDINGS)

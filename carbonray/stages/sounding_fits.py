@@ -7,10 +7,9 @@ again after it was killed too.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,55 +19,22 @@ from carbonray.contract import OBJECT_ROWS, Batch, Reading, Unit, object_rows, r
 from carbonray.errors import DataError
 from carbonray.io import objectstore
 from carbonray.io.model_store import Bundle, Lineage, bundle_objects
+from carbonray.io.read_ahead import ReadWindows, read_by_thread
 from carbonray.models.sounding_cnn import TASKS
-from carbonray.models.sounding_fit import SCORES, SoundingFitRules
+from carbonray.models.sounding_fit import SCORES
 from carbonray.models.sounding_registry import SOUNDING_MODELS
-from carbonray.models.sounding_trees import TreeRules
 from carbonray.science.power.patch_features import feature_names
-from carbonray.science.power.peer_inputs import IndexRules
 from carbonray.science.spatial.folds import Rotation, rotation
+from carbonray.stages.fit_checkpoints import RunFit, run_here
 from carbonray.stages.sounding_bundles import network_bundle, tree_bundle
-from carbonray.stages.sounding_checkpoints import FitCheckpoints
-from carbonray.stages.sounding_networks import backbone_for, check_classes, fitted_network, network_config
+from carbonray.stages.sounding_networks import SoundingFit, backbone_for, check_classes, fitted_network
+from carbonray.stages.sounding_rules import SoundingRules
 from carbonray.stages.sounding_streams import BagStream, bag_files
-from carbonray.stages.sounding_tree_fits import fitted_trees, read_tree_rows
+from carbonray.stages.sounding_tree_fits import GrowTrees, grown_trees
 from carbonray.vocab.sensors import IMAGERS
 
 FOLDER = "bundles"
 _VERSIONED = ("carbonray", "numpy", "safetensors", "torch", "xgboost-cpu")
-
-
-@dataclass(frozen=True)
-class SoundingRules:
-    """How sounding models are fitted.
-
-    Attributes:
-        trees: how trees are grown.
-        index: indices that peers read.
-        fit: how networks are fitted.
-        config: settings of all networks that differ from the registry's.
-        weights: 'fp16' or 'fp32', as bundles store them.
-        backbones: published weights to start from, `NAME=URL` of a safetensors file; random weights where none fits.
-        window_files: files of a plant and year among which images are shuffled; memory is about three such windows.
-        threads: of a fit; with another number the last bits differ.
-        device: 'cpu' or 'cuda'.
-    """
-
-    trees: TreeRules = field(default_factory=TreeRules)
-    index: IndexRules = field(default_factory=IndexRules)
-    fit: SoundingFitRules = field(default_factory=SoundingFitRules)
-    config: dict[str, Any] = field(default_factory=dict)
-    weights: Literal["fp16", "fp32"] = "fp16"
-    backbones: tuple[str, ...] = ()
-    window_files: int = 64
-    threads: int = 1
-    device: Literal["cpu", "cuda"] = "cpu"
-
-    def patch_px(self, name: str) -> tuple[int, ...]:
-        """Sides of the patches that a model's networks read, by task; none for trees."""
-        if not SOUNDING_MODELS[name].trunk:
-            return ()
-        return tuple(network_config(name, task, self.config).patch_px for task in TASKS)
 
 
 @dataclass(frozen=True)
@@ -109,27 +75,36 @@ class FitSoundings:
         checkpoints_url: str,
         command: str,
         *,
+        run: RunFit = run_here,
+        grow: GrowTrees = grown_trees,
+        windows: ReadWindows = read_by_thread,
         run_id: str = "",
         settings_digest: str = "",
         generator_sha256: str = "",
+        folder: str = FOLDER,
     ) -> None:
-        """Takes what the lineage tells.
+        """Takes how fits run, and what the lineage tells.
 
         Args:
             rules: of trees and networks.
             checkpoints_url: folder of the fits' states, `MODEL-K-TASK/` each.
             command: that trains it again.
+            run: runs the fit of a network, going on from the states in a folder.
+            grow: grows trees, here or on a cluster.
+            windows: reads windows of patches ahead.
             run_id: of the run.
             settings_digest: of the settings that can change the weights.
             generator_sha256: digest of the image generator's sources, empty for real images.
+            folder: of the bundles.
         """
         torch.set_num_threads(rules.threads)
-        self._rules, self._checkpoints_url = rules, checkpoints_url
+        self._rules, self._checkpoints_url, self._folder = rules, checkpoints_url, folder
+        self._run, self._grow, self._windows = run, grow, windows
         self._command, self._run_id = command, run_id
         self._settings_digest, self._generator_sha256 = settings_digest, generator_sha256
 
     def __call__(self, batch: Batch) -> Batch:
-        """Names and URLs of samples in, the objects of `bundles/MODEL/K/` out.
+        """Names and URLs of samples in, the objects of `FOLDER/MODEL/K/` out.
 
         Raises:
             DataError: a fold has no image, or one class only.
@@ -141,55 +116,42 @@ class FitSoundings:
             bundle = fit(name, k, urls)
         except DataError as error:
             raise _named(error, name, k) from error
-        objects = {f"{FOLDER}/{name}/{k}/{key}": data for key, data in bundle_objects(bundle).items()}
+        objects = {f"{self._folder}/{name}/{k}/{key}": data for key, data in bundle_objects(bundle).items()}
         return object_rows(objects)
 
     def _networks(self, name: str, k: int, urls: Sequence[str]) -> Bundle:
         entry, rules, turn = SOUNDING_MODELS[name], self._rules, rotation(k)
-        splits = {task: self._splits(name, task, urls, turn) for task in TASKS}
-        for task in TASKS:
-            check_classes(task, *splits[task])
+        fits = {task: network_fit(rules, name, task, urls, turn, self._windows) for task in TASKS}
+        for task, fit in fits.items():
+            check_classes(task, fit.train, fit.validation)
         fitted = {
             task: fitted_network(
-                network_config(name, task, rules.config),
-                splits[task],
-                rules.fit,
-                backbone=backbone_for(name, rules.backbones),
-                checkpoints=partial(FitCheckpoints, objectstore.join(self._checkpoints_url, f"{name}-{k}-{task}")),
+                fit,
+                run=self._run,
+                url=objectstore.join(self._checkpoints_url, fit.name),
                 device=rules.device,
                 weights=rules.weights,
             )
-            for task in TASKS
+            for task, fit in fits.items()
         }
-        files = [file for split in splits["on"] for file in split.files]
+        files = [file for split in (fits["on"].train, fits["on"].validation) for file in split.files]
         seen = _seen(((file.plant_id, file.fold, file.data_tier, file.off + file.on) for file in files), turn)
         scores = {SCORES[task]: one.score for task, one in fitted.items()}
         epochs = max(one.epochs for one in fitted.values())
         told = {"rules": asdict(rules.fit), "config": dict(rules.config), "weights": rules.weights}
+        told |= {"tuned": rules.tuned[name]} if name in rules.tuned else {}
         lineage = self._lineage(seen, scores, told, rules.fit.seed, epochs)
         return network_bundle(name, entry, k, {task: one.network for task, one in fitted.items()}, lineage)
 
-    def _splits(self, name: str, task: str, urls: Sequence[str], turn: Rotation) -> tuple[BagStream, BagStream]:
-        """Images of the training folds, and of the validation fold."""
-        rules, kind, loads = self._rules, SOUNDING_MODELS[name].kind, task != "on"
-        config = network_config(name, task, rules.config)
-        files = bag_files(urls, kind, with_loads=loads)
-
-        def stream(*folds: int) -> BagStream:
-            own = tuple(file for file in files if file.fold in folds)
-            sizes = (config.patch_px, rules.fit.batch_size)
-            return BagStream(own, kind, config.bands, *sizes, loads, rules.window_files, rules.fit.seed)
-
-        return stream(*turn.train), stream(turn.val)
-
     def _trees(self, name: str, k: int, urls: Sequence[str]) -> Bundle:
-        entry, rules, turn = SOUNDING_MODELS[name], self._rules.trees, rotation(k)
-        rows = read_tree_rows(urls, entry.kind, (*turn.train, turn.val))
-        grown = fitted_trees(rows, turn, feature_names(IMAGERS[entry.imager]), rules)
+        entry, rules, turn = SOUNDING_MODELS[name], self._rules, rotation(k)
+        told = {task: rules.tree_rules(name, task) for task in TASKS}
+        grown = self._grow(urls, entry.kind, turn, feature_names(IMAGERS[entry.imager]), told)
         rounds = max(trees.rounds for trees in grown.trees.values())
-        plants = zip(*(rows.keys[name].to_pylist() for name in ("plant_id", "fold", "data_tier")), strict=True)
+        plants = zip(*(grown.keys[name].to_pylist() for name in ("plant_id", "fold", "data_tier")), strict=True)
         seen = _seen(((*plant, 1) for plant in plants), turn)
-        lineage = self._lineage(seen, grown.scores, {"rules": asdict(rules)}, rules.seed, rounds)
+        fit = {"rules": asdict(rules.trees)} | ({"tuned": rules.tuned[name]} if name in rules.tuned else {})
+        lineage = self._lineage(seen, grown.scores, fit, rules.trees.seed, rounds)
         return tree_bundle(name, entry, k, grown.trees, lineage)
 
     def _lineage(
@@ -210,6 +172,38 @@ class FitSoundings:
             fold_table=seen.fold_table,
             data_tier=seen.data_tier,
         )
+
+
+def network_fit(
+    rules: SoundingRules,
+    name: str,
+    task: str,
+    urls: Sequence[str],
+    turn: Rotation,
+    windows: ReadWindows = read_by_thread,
+) -> SoundingFit:
+    """The fit of one network, from the images of the training folds, stopped on those of the validation fold.
+
+    Args:
+        rules: of all fits.
+        name: of the model.
+        task: 'on' or 'capacity_factor'.
+        urls: files of patches; those of other folds are not read beyond their keys.
+        turn: which folds train and stop.
+        windows: reads windows of them ahead.
+    """
+    kind, loads = SOUNDING_MODELS[name].kind, task != "on"
+    config, how = rules.network(name, task), rules.network_fit(name, task)
+    files = bag_files(urls, kind, with_loads=loads)
+
+    def stream(*folds: int) -> BagStream:
+        own = tuple(file for file in files if file.fold in folds)
+        sizes = (config.patch_px, how.batch_size)
+        return BagStream(own, kind, config.bands, *sizes, loads, rules.window_files, how.seed, windows=windows)
+
+    of_turn = str(turn.test) if turn == rotation(turn.test) else f"{turn.test}-stopped-on-{turn.val}"
+    backbone = backbone_for(name, rules.backbones)
+    return SoundingFit(f"{name}-{of_turn}-{task}", config, stream(*turn.train), stream(turn.val), how, backbone)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ folds; the validation fold ends the fit and nothing else.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,18 +19,91 @@ from carbonray.errors import DataError, SettingsError
 from carbonray.io.backbone_weights import read_backbone
 from carbonray.io.objectstore import sha256
 from carbonray.models.bags import BandScaling
-from carbonray.models.detector import dataclass_of
-from carbonray.models.fit import FitState, Workers
+from carbonray.models.fit import Epoch, FitState, Workers
 from carbonray.models.sounding_cnn import SoundingCnn, SoundingCnnConfig
 from carbonray.models.sounding_detector import SoundingDetector
-from carbonray.models.sounding_fit import SoundingFitRules, best_weights, fit_soundings
-from carbonray.models.sounding_registry import PUBLISHED, SOUNDING_MODELS, cnn_config, published_network
+from carbonray.models.sounding_fit import SoundingFitRules, best_weights, sounding_epochs
+from carbonray.models.sounding_registry import (
+    PUBLISHED,
+    SOUNDING_MODELS,
+    published_config,
+    published_network,
+)
 from carbonray.science.stats.metrics import rmse, two_class_map
+from carbonray.stages.fit_checkpoints import RunFit
 from carbonray.stages.sounding_bundles import FittedNetwork
-from carbonray.stages.sounding_checkpoints import FitCheckpoints
 from carbonray.stages.sounding_streams import BagStream, band_scaling
 
 Weights = Literal["fp16", "fp32"]
+
+
+@dataclass(frozen=True)
+class SoundingFit:
+    """The fit of one network.
+
+    Attributes:
+        name: for people, such as 'sentinel2_resisc_ndt-2-on'.
+        config: of the network, first weights random.
+        train: images to learn from.
+        validation: images that end the fit.
+        rules: of the fit.
+        backbone: name and URL of published weights to start from.
+    """
+
+    name: str
+    config: SoundingCnnConfig
+    train: BagStream
+    validation: BagStream
+    rules: SoundingFitRules
+    backbone: tuple[str, str] | None = None
+
+    @cached_property
+    def scaling(self) -> BandScaling:
+        """Of the bands over the images to learn from: read once, it travels with the fit.
+
+        Raises:
+            DataError: a band holds nothing.
+        """
+        return band_scaling(self.train)
+
+    @cached_property
+    def started(self) -> SoundingCnnConfig:
+        """The configuration with where the first weights come from."""
+        if self.backbone is None:
+            return self.config
+        published, url = self.backbone
+        return published_config(self.config, published, read_backbone(url).sha256)
+
+    def digest(self) -> str:
+        """Of everything that can change the weights; the scaling stands for the pixels."""
+        splits = [[(file.plant_id, file.off, file.on) for file in stream.files] for stream in self._streams]
+        order = [(stream.window_files, stream.batch_size, stream.seed) for stream in self._streams]
+        facts = [asdict(self.started), asdict(self.scaling), asdict(self.rules), splits, order]
+        return sha256(json.dumps(facts, sort_keys=True).encode())
+
+    def epochs(self, workers: Workers, state: FitState | None = None) -> Iterator[Epoch]:
+        """The epochs after a state.
+
+        Raises:
+            DataError: a band holds nothing, or the fit diverged.
+            ContractError: batches are too small for the workers.
+        """
+        shared = self.train if workers.world == 1 else replace(self.train, rank=workers.rank, world=workers.world)
+        torch.manual_seed(self.rules.seed)
+        return sounding_epochs(
+            _first_network(self.config, self.backbone),
+            shared.shuffled,
+            self.validation.in_order,
+            self.rules,
+            scaling=self.scaling,
+            counts=self.train.counts,
+            state=state,
+            workers=workers,
+        )
+
+    @property
+    def _streams(self) -> tuple[BagStream, BagStream]:
+        return self.train, self.validation
 
 
 @dataclass(frozen=True)
@@ -39,16 +113,6 @@ class NetworkFit:
     network: FittedNetwork
     score: float
     epochs: int
-
-
-def network_config(name: str, task: str, overrides: Mapping[str, Any]) -> SoundingCnnConfig:
-    """The network of one task of a model with some of its settings changed.
-
-    Raises:
-        ContractError: the model or a setting is unknown, or patch and truncation do not fit.
-    """
-    settings = asdict(cnn_config(name, task)) | dict(overrides)
-    return dataclass_of(SoundingCnnConfig, settings, where=f"config of {name}, {task}")
 
 
 def backbone_for(name: str, backbones: tuple[str, ...]) -> tuple[str, str] | None:
@@ -68,53 +132,23 @@ def backbone_for(name: str, backbones: tuple[str, ...]) -> tuple[str, str] | Non
     return (chosen, given[chosen]) if chosen else None
 
 
-def fitted_network(
-    config: SoundingCnnConfig,
-    streams: tuple[BagStream, BagStream],
-    rules: SoundingFitRules,
-    *,
-    backbone: tuple[str, str] | None,
-    checkpoints: Callable[[str], FitCheckpoints],
-    device: str,
-    weights: Weights,
-) -> NetworkFit:
-    """Fits a network, going on from its checkpoint where there is one.
+def fitted_network(fit: SoundingFit, *, run: RunFit, url: str, device: str, weights: Weights) -> NetworkFit:
+    """Fits a network, or goes on where an earlier fit of the same was killed.
 
     Args:
-        config: of the network, first weights random.
-        streams: images of the training folds, and of the validation fold.
-        rules: of the fit.
-        backbone: name and URL of published weights, None for random ones.
-        checkpoints: digest of the fit -> where its states are kept.
-        device: 'cpu' or 'cuda'.
-        weights: as they are stored.
+        fit: the fit.
+        run: runs it, here or on a cluster.
+        url: folder of its states.
+        device: on which the fitted network is judged, 'cpu' or 'cuda'.
+        weights: 'fp16' or 'fp32', as the tensors are stored.
 
     Raises:
         DataError: a band holds nothing, or the fit diverged.
     """
-    train, validation = streams
-    scaling = band_scaling(train)
-    torch.manual_seed(rules.seed)
-    network = _first_network(config, backbone)
-    kept = checkpoints(_digest(network.config, scaling, rules, streams))
-
-    def keep(_metrics: dict[str, float], state: FitState) -> None:
-        kept.put(state)
-
-    state = fit_soundings(
-        network,
-        train.shuffled,
-        validation.in_order,
-        rules,
-        scaling=scaling,
-        counts=train.counts,
-        on_epoch=keep,
-        state=kept.read(),
-        workers=Workers(device=device),
-    )
+    state = run(fit, url)
     tensors = {name: _stored(tensor, weights).numpy() for name, tensor in best_weights(state).items()}
-    fitted = FittedNetwork(network.config, scaling, tensors)
-    return NetworkFit(fitted, _score(fitted, validation, device), state.epoch)
+    fitted = FittedNetwork(fit.started, fit.scaling, tensors)
+    return NetworkFit(fitted, _score(fitted, fit.validation, device), state.epoch)
 
 
 def check_classes(task: str, train: BagStream, validation: BagStream) -> None:
@@ -152,14 +186,6 @@ def _first_network(config: SoundingCnnConfig, backbone: tuple[str, str] | None) 
     published, url = backbone
     found = read_backbone(url)
     return published_network(config, published, found.tensors, sha256=found.sha256, where=url)
-
-
-def _digest(
-    config: SoundingCnnConfig, scaling: BandScaling, rules: SoundingFitRules, streams: tuple[BagStream, BagStream]
-) -> str:
-    splits = [[(file.plant_id, file.off, file.on) for file in stream.files] for stream in streams]
-    facts = [asdict(config), asdict(scaling), asdict(rules), splits, [stream.window_files for stream in streams]]
-    return sha256(json.dumps(facts, sort_keys=True).encode())
 
 
 def _stored(tensor: Tensor, weights: Weights) -> Tensor:

@@ -1,24 +1,27 @@
 """Batches of bags from files, shuffled within a moving window of files: memory is the window, not the data set.
 
 Source: HOUSE "Decided", stores; the scaling of bands is measured over training folds only (SCIENCE 0.4). An epoch's
-order follows from (seed, epoch) alone, and every image is seen once. In the window patches of all images stand one
-after the other, (patch, band, y, x) integers of the network's bands and size; a batch makes reflectances of them.
+order follows from (seed, epoch) alone, and every image is seen once: by one of the workers, who share every batch. In
+the window patches of all images stand one after the other, (patch, band, y, x) integers of the network's bands and
+size; a batch makes reflectances of them.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
-from carbonray.errors import DataError
+from carbonray.errors import ContractError, DataError
 from carbonray.io import objectstore
 from carbonray.io.bag_store import read_bag_keys, read_bags
+from carbonray.io.read_ahead import ReadWindows, in_groups, read_by_thread
 from carbonray.models.bags import BagBatch, BandScaling
 from carbonray.science.power.band_math import values
 
@@ -108,6 +111,9 @@ class BagStream:
         window_files: files among which images are shuffled, as many again are read ahead; if there are no more files,
             they are read once and kept.
         seed: of the order.
+        rank: this worker, of `world` workers, who each take their share of every shuffled batch.
+        world: workers.
+        windows: how windows are read.
     """
 
     files: tuple[BagFile, ...]
@@ -118,6 +124,13 @@ class BagStream:
     with_loads: bool
     window_files: int = 64
     seed: int = 0
+    rank: int = 0
+    world: int = 1
+    windows: ReadWindows = read_by_thread
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels without the files that it keeps."""
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -125,17 +138,22 @@ class BagStream:
         return sum(file.off for file in self.files), sum(file.on for file in self.files)
 
     def shuffled(self, epoch: int) -> Iterator[BagBatch]:
-        """Every image once, in as few batches as there can be, all but equally large."""
+        """Every image once, in as few batches as there can be, all but equally large; of each this worker's share.
+
+        Raises:
+            ContractError: a batch holds fewer images than there are workers.
+        """
         rng = np.random.default_rng((self.seed, epoch))
         order = rng.permutation(len(self.files))
         sizes = _even_sizes(sum(self.counts), self.batch_size)
+        self._check(sizes)
         waiting: list[PackedBags] = []
         for window in self._windows([self.files[at] for at in order]):
             bags = joined([*waiting, window])
             drawn, used = rng.permutation(len(bags)), 0
             while sizes and used + sizes[0] <= len(bags):
                 size = sizes.popleft()
-                yield bags.batch(drawn[used : used + size])
+                yield bags.batch(drawn[used : used + size][self.rank :: self.world])
                 used += size
             waiting = [bags.rows(drawn[used:])] if used < len(bags) else []
 
@@ -155,14 +173,16 @@ class BagStream:
         if len(files) <= self.window_files:
             yield self._kept
             return
-        windows = [files[at : at + self.window_files] for at in range(0, len(files), self.window_files)]
-        with ThreadPoolExecutor(1) as reader:  # one window ahead
-            ahead = reader.submit(self._read, windows[0])
-            for following in [*windows[1:], None]:
-                window = ahead.result()
-                if following is not None:
-                    ahead = reader.submit(self._read, following)
-                yield window
+        yield from self.windows(self._read, in_groups(files, self.window_files))
+
+    def _check(self, sizes: Iterable[int]) -> None:
+        if self.world > min(sizes, default=self.world):
+            raise ContractError(
+                f"batches of {min(sizes)} images for {self.world} workers",
+                where="soundings.fit.batch_size",
+                expected="an image a worker in every batch at least",
+                remedy="Fit with fewer workers, with larger batches, or on more images.",
+            )
 
     def _read(self, files: Sequence[BagFile]) -> PackedBags:
         with ThreadPoolExecutor(READERS) as readers:

@@ -1,17 +1,18 @@
 """Batches from a store of scenes, shuffled within a moving window of shards: memory is the window, not the data set.
 
-An epoch's order follows from (seed, epoch) alone. Workers share the shuffled shards round robin and all take the same
-number of batches, as a distributed step needs.
+An epoch's order follows from (seed, epoch) and the number of lanes alone. The shuffled shards are dealt to lanes round
+robin, every lane gives equally many batches, and each worker serves some lanes: the workers' batches together are the
+same however many workers there are.
 """
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from carbonray.errors import ContractError
+from carbonray.io.read_ahead import ReadWindows, in_groups, read_by_thread
 from carbonray.models.tiles import PackedTiles, joined
 from carbonray.training.samples import SceneShard, read_shard
 
@@ -22,11 +23,13 @@ class SceneStream:
 
     Attributes:
         shards: of one split, as `samples.written_shard` returns them.
-        batch_size: tiles a batch.
-        window_shards: shards among which scenes are shuffled; as many again are read ahead.
+        batch_size: tiles a lane gives a batch.
+        window_shards: shards of a lane among which scenes are shuffled; as many again are read ahead.
         seed: of the order.
         rank: this worker, of `world` workers.
         world: workers.
+        lanes: of all workers, 0 for one a worker.
+        windows: how windows are read.
     """
 
     shards: tuple[SceneShard, ...]
@@ -35,54 +38,60 @@ class SceneStream:
     seed: int = 0
     rank: int = 0
     world: int = 1
+    lanes: int = 0
+    windows: ReadWindows = read_by_thread
 
     def __post_init__(self) -> None:
-        if len(self.shards) < self.world:
+        lanes = self.lanes or self.world
+        if not self.world <= lanes <= len(self.shards):
             raise ContractError(
-                f"{len(self.shards)} shards for {self.world} workers",
+                f"{len(self.shards)} shards in {lanes} lanes for {self.world} workers",
                 where="training.samples.shard_scenes",
-                expected="a shard a worker at least",
-                remedy="Lower shard_scenes, or the number of workers.",
+                expected="a shard a lane and a lane a worker at least",
+                remedy="Lower shard_scenes, or the number of lanes and workers.",
             )
 
+    @property
+    def served(self) -> tuple[int, ...]:
+        """This worker's lanes."""
+        return tuple(range(self.rank, self.lanes or self.world, self.world))
+
     def shuffled(self, epoch: int) -> Iterator[PackedTiles]:
-        """The full batches of one epoch; scenes that do not fill a batch on every worker wait for another epoch."""
+        """The full batches of one epoch, this worker's lanes one after the other in each.
+
+        Scenes that do not fill a batch of every lane wait for another epoch.
+        """
         rng = np.random.default_rng((self.seed, epoch))
         dealt = [self.shards[i] for i in rng.permutation(len(self.shards))]
-        batches = min(_scenes(dealt[rank :: self.world]) // self.batch_size for rank in range(self.world))
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)) + self.rank)
-        left_over: list[PackedTiles] = []
-        for window in self._windows(dealt[self.rank :: self.world]):
-            tiles = joined([*left_over, *window])
-            tiles = tiles.rows(torch.randperm(len(tiles), generator=generator))
-            full = len(tiles) // self.batch_size * self.batch_size
-            for first in range(0, full, self.batch_size):
-                if batches == 0:
-                    return
-                batches -= 1
-                yield tiles.rows(torch.arange(first, first + self.batch_size))
-            left_over = [tiles.rows(torch.arange(full, len(tiles)))]
+        lanes = self.lanes or self.world
+        batches = min(_scenes(dealt[lane::lanes]) // self.batch_size for lane in range(lanes))
+        seed = int(rng.integers(2**62))
+        own = [self._lane(dealt[lane::lanes], seed + lane) for lane in self.served]
+        for _ in range(batches):
+            parts = [next(lane) for lane in own]
+            yield parts[0] if len(parts) == 1 else joined(parts)
 
     def in_order(self) -> Iterator[PackedTiles]:
         """All tiles of this worker's shards in order, the last batch of a shard as small as it is."""
-        for shard in self.shards[self.rank :: self.world]:
-            tiles = read_shard(shard)
+        for tiles in self.windows(_read, in_groups(self.shards[self.rank :: self.world], 1)):
             for first in range(0, len(tiles), self.batch_size):
                 yield tiles.rows(torch.arange(first, min(first + self.batch_size, len(tiles))))
 
-    def _windows(self, shards: list[SceneShard]) -> Iterator[list[PackedTiles]]:
-        windows = [shards[i : i + self.window_shards] for i in range(0, len(shards), self.window_shards)]
-        with ThreadPoolExecutor(1) as reader:  # one window ahead
-            ahead = reader.submit(_read, windows[0])
-            for following in [*windows[1:], []]:
-                window = ahead.result()
-                ahead = reader.submit(_read, following)
-                yield window
+    def _lane(self, shards: Sequence[SceneShard], seed: int) -> Iterator[PackedTiles]:
+        generator = torch.Generator().manual_seed(seed)
+        left_over: list[PackedTiles] = []
+        for window in self.windows(_read, in_groups(shards, self.window_shards)):
+            tiles = joined([*left_over, window])
+            tiles = tiles.rows(torch.randperm(len(tiles), generator=generator))
+            full = len(tiles) // self.batch_size * self.batch_size
+            for first in range(0, full, self.batch_size):
+                yield tiles.rows(torch.arange(first, first + self.batch_size))
+            left_over = [tiles.rows(torch.arange(full, len(tiles)))]
 
 
-def _read(shards: list[SceneShard]) -> list[PackedTiles]:
-    return [read_shard(shard) for shard in shards]
+def _read(shards: Sequence[SceneShard]) -> PackedTiles:
+    return joined([read_shard(shard) for shard in shards])
 
 
-def _scenes(shards: list[SceneShard]) -> int:
+def _scenes(shards: Sequence[SceneShard]) -> int:
     return sum(shard.complete for shard in shards)

@@ -1,11 +1,9 @@
 """One training run in plain values: what is trained, on which scenes, where, and how its bundle will say so.
 
-Frozen dataclasses of plain values: they travel to the workers, and their digest names the run.
+Frozen dataclasses of plain values, as they travel to other processes.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import Any
@@ -16,7 +14,7 @@ from carbonray.models.fit import FitRules, FitState
 from carbonray.models.registry import MODELS
 from carbonray.science.no2.scenes import SceneRules, generator_sha256
 from carbonray.science.spatial.tiling import TileRules
-from carbonray.training.samples import SceneShard, store_digest
+from carbonray.training.samples import SceneShard
 
 _VERSIONED = ("carbonray", "numpy", "ray", "safetensors", "scipy", "torch")
 
@@ -61,37 +59,26 @@ class TrainJob:
         return self.fit or MODELS[self.model].fit
 
 
-def job_digest(job: TrainJob) -> str:
-    """Digest of everything that can change a job's weights: the name of its checkpoints.
-
-    A run id taken up again with other settings, or after the generator changed, so never goes on from weights that
-    were fitted to something else.
-    """
-    facts = {
-        "store": store_digest(job.samples, job.scenes, job.tiling),
-        "samples": asdict(job.samples),
-        "fit": asdict(job.fit_rules),
-        "config": dict(job.config),
-        "encoding": asdict(MODELS[job.model].encoding),
-        "run": (job.train.workers, job.train.column_range),
-    }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
 def lineage_of(
-    job: TrainJob, state: FitState, shards: Mapping[str, list[SceneShard]], validation: dict[str, float]
+    job: TrainJob,
+    state: FitState,
+    train: Sequence[SceneShard],
+    validation: Sequence[SceneShard],
+    metrics: dict[str, float],
+    fold_table: Mapping[str, int],
 ) -> Lineage:
     """How the bundle of a job came about; the same job gives the same lineage, whenever it ran."""
     return Lineage(
         command=job.command,
         run_id=job.run_id,
         seed=job.fit_rules.seed,
-        scenes=sum(shard.complete for shard in shards["train"]),
-        validation_scenes=sum(shard.complete for shard in shards["validation"]),
+        scenes=sum(shard.complete for shard in train),
+        validation_scenes=sum(shard.complete for shard in validation),
         epochs=state.epoch,
         generator_sha256=generator_sha256(),
         settings_digest=job.settings_digest,
         versions={name: metadata.version(name) for name in _VERSIONED},
         fit=asdict(job.fit_rules),
-        validation=validation,
+        validation=metrics,
+        fold_table=dict(fold_table),
     )

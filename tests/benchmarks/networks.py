@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from carbonray.models.detector import detect, network_of
-from carbonray.models.fit import FitRules, fit
+from carbonray.models.fit import FitRules, fit_epochs
 from carbonray.models.layers import channels_last
 from carbonray.models.registry import MODELS
 from carbonray.models.tiles import PackedTiles, TileBatch, packed
@@ -57,7 +57,7 @@ def training(precision: str) -> float:
         return entry.pair(tiles, entry.encoding, entry.config)
 
     def step() -> None:
-        fit(network, pair, lambda _: [batch], lambda: [batch], rules, on_epoch=lambda *_: None)
+        next(fit_epochs(network, pair, lambda _: [batch], lambda: [batch], rules))
 
     return tiles_per_s(step)
 

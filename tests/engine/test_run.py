@@ -1,18 +1,23 @@
 """A run's laws in one process: completeness, resume without reading, quarantine, conflicts, verification."""
 
 import json
+import sys
+from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from packaging.utils import canonicalize_name
 
 from carbonray.contract import Unit
 from carbonray.engine import plan, verify
 from carbonray.engine.plan import Pass
-from carbonray.engine.run import Run, open_run
+from carbonray.engine.run import LIBRARIES, Run, data_read, open_run
 from carbonray.errors import ConflictError, ContractError, IncompleteError, QuarantineLimitError, SettingsError, revived
 from carbonray.execution import EngineRules, WatchRules
 from carbonray.io import ledger, objectstore
+from tests import source_tree
 from tests.engine.toy import reads, toy_pass
 
 MEMORY = EngineRules(backend="memory", max_quarantine_rate=0.5, watch=WatchRules(max_passes=1))
@@ -182,3 +187,43 @@ def test_a_units_id_changes_with_what_can_change_its_bytes(tmp_path: Path) -> No
     assert make() == same and len({same, *others}) == 4
     path.write_text("22")
     assert make() != same
+
+
+def test_a_run_tells_what_data_it_read_wherever_that_lay_and_whatever_the_settings(tmp_path: Path) -> None:
+    run = start(tmp_path)
+    run.execute(toy_pass(tmp_path, [3, 14]))
+    told = json.loads(objectstore.read_bytes(f"{run.url}/run.json"))["data"]["double"]
+    assert (told["units"], told["inputs"], told["bytes"]) == (2, 2, 3)
+    units = toy_pass(tmp_path, [3, 14]).units
+    moved = [replace(unit, unit_id=unit.unit_id[::-1], inputs=("s3://elsewhere/it",)) for unit in units[::-1]]
+    assert data_read(moved)["sha256"] == told["sha256"]
+    (tmp_path / "in" / "00.txt").write_text("999")
+    read_otherwise = [
+        toy_pass(tmp_path, [3, 14]).units,
+        units[:1],
+        [replace(units[0], partition={"year": 2020}), units[1]],
+        [replace(units[0], input_sha256=units[1].input_sha256), units[1]],
+    ]
+    assert told["sha256"] not in {data_read(other)["sha256"] for other in read_otherwise}
+
+
+def test_an_input_of_several_units_is_one_input(tmp_path: Path) -> None:
+    first = toy_pass(tmp_path, [3]).units[0]
+    told = data_read([first, replace(first, key="again", unit_id="again")])
+    assert (told["units"], told["inputs"], told["bytes"]) == (2, 1, 2)
+
+
+def test_a_run_records_every_library_that_can_change_its_bytes(tmp_path: Path) -> None:
+    told = json.loads(objectstore.read_bytes(f"{start(tmp_path).url}/run.json"))
+    assert told["versions"].keys() == {"python", *LIBRARIES}
+    assert told["versions"]["scikit-learn"] == metadata.version("scikit-learn")
+    assert "absent" in told["versions"].values()  # there is one of the two builds of XGBoost, never both
+    # they move, draw or configure, but make no number
+    silent = {"botocore", "fsspec", "matplotlib", "mlflow", "mlflow-skinny", "pydantic", "pyyaml", "rich", "s3fs"}
+    silent |= {"dask", "jinja2", "markupsafe", "sqlalchemy", "tenacity", "typer"}
+    wheels = metadata.packages_distributions()
+    modules = {name.split(".")[0] for path in source_tree.modules() for name in source_tree.imports(path)}
+    modules -= {*sys.stdlib_module_names, "jobs", "tune"}
+    used = {canonicalize_name(wheel) for module in modules for wheel in wheels.get(module, ())}
+    assert len(used) > 20
+    assert {name for name in used - silent if not name.startswith("pystac-")} <= set(LIBRARIES)

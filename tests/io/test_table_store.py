@@ -18,6 +18,7 @@ from carbonray.io.table_store import (
     encode_table,
     read_rows,
     read_shard,
+    row_count,
     shards_in,
 )
 from carbonray.vocab import tables
@@ -132,7 +133,20 @@ def test_the_rows_of_a_word_are_read_without_the_other_groups(monkeypatch):
     groups = []
     read = pq.ParquetFile.read_row_groups
     monkeypatch.setattr(
-        pq.ParquetFile, "read_row_groups", lambda self, chosen: groups.extend(chosen) or read(self, chosen)
+        pq.ParquetFile,
+        "read_row_groups",
+        lambda self, chosen, **told: groups.extend(chosen) or read(self, chosen, **told),
     )
     assert read_rows(data, "plant_id", "P042").num_rows == 10
     assert groups == [8]
+
+
+def test_rows_are_counted_from_the_footer_and_read_in_the_columns_asked_for(monkeypatch):
+    table = pa.table({"plant_id": ["a", "b", "b"], "row": [1, 2, 3], "wide": [[1.0], [2.0], [3.0]]})
+    data = encode_table(table, ("plant_id",))
+    told = pa.schema([table.schema.field(name) for name in ("plant_id", "row")])
+    assert read_rows(data, "plant_id", "b", told, told.names).to_pydict() == {"plant_id": ["b", "b"], "row": [2, 3]}
+    monkeypatch.setattr(pq.ParquetFile, "read_row_groups", None)
+    assert row_count(data) == 3
+    with pytest.raises(DataError, match="not a Parquet table"):
+        row_count(data[:-4])

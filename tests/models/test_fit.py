@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from carbonray.models.encoding import CHANNELS, Encoding
-from carbonray.models.fit import FitRules, FitState, fit, seed_everything, weights_of
+from carbonray.models.fit import FitRules, FitState, fit_epochs, weights_of
 from carbonray.models.neural_peers import UNet, UNetConfig
 from carbonray.models.registry import map_pair
 from carbonray.models.tiles import PackedTiles, TileBatch, packed
@@ -40,22 +40,16 @@ class Dropping(nn.Module):
 
 
 def run(rules: FitRules = RULES, state: FitState | None = None, stop_after: int = 99) -> tuple[FitState, list[dict]]:
-    seed_everything(rules)
+    torch.manual_seed(rules.seed)
     network, seen = Dropping(), []
-    states: list[FitState] = []
-
-    def on_epoch(metrics: dict[str, float], reached: FitState) -> None:
+    reached = FitState()
+    pair = lambda tiles: map_pair(tiles, ENCODING, None)
+    for metrics, reached in fit_epochs(network, pair, samples, lambda: samples(99), rules, state=state):
         seen.append(metrics)
-        states.append(reached)
+        torch.rand(17)  # whatever else draws random numbers between epochs
         if reached.epoch == stop_after:
-            raise KeyboardInterrupt
-
-    try:
-        fit(network, lambda t: map_pair(t, ENCODING, None), samples, lambda: samples(99), rules, on_epoch=on_epoch,
-            state=state)  # fmt: skip
-    except KeyboardInterrupt:
-        torch.rand(17)  # whatever else draws random numbers before the fit is taken up again
-    return states[-1], seen
+            break
+    return reached, seen
 
 
 def same(a: FitState, b: FitState) -> bool:
@@ -88,10 +82,7 @@ def test_a_fit_taken_up_again_ends_in_the_same_weights(stopped_after: int, sched
 
 def test_a_finished_fit_taken_up_again_does_nothing() -> None:
     state, _ = run()
-    seed_everything(RULES)
-    again = fit(Dropping(), lambda t: map_pair(t, ENCODING, None), samples, lambda: samples(99), RULES,
-                on_epoch=lambda *_: pytest.fail("an epoch ran"), state=state)  # fmt: skip
-    assert same(again, state)
+    assert run(state=state)[1] == []
 
 
 def test_step_size_falls_from_first_to_last() -> None:
@@ -113,9 +104,8 @@ class Constant(nn.Module):
 
 def test_plateau_halves_the_step_size_down_to_its_floor() -> None:
     rules = replace(RULES, epochs=5, learning_rate=1.0, min_learning_rate=0.3, plateau_patience=0)
-    rates: list[float] = []
-    fit(Constant(), lambda t: map_pair(t, ENCODING, None), samples, lambda: samples(9), rules,
-        on_epoch=lambda m, _: rates.append(m["learning_rate"]))  # fmt: skip
+    epochs = fit_epochs(Constant(), lambda t: map_pair(t, ENCODING, None), samples, lambda: samples(9), rules)
+    rates = [epoch.metrics["learning_rate"] for epoch in epochs]
     assert rates == [1.0, 1.0, 0.5, 0.3, 0.3]
 
 
@@ -131,9 +121,9 @@ def test_accumulated_batches_step_like_one_large_batch() -> None:
     def fitted(rules: FitRules, batches: list[PackedTiles]) -> dict[str, Tensor]:
         torch.manual_seed(0)
         network = nn.Sequential(nn.Conv2d(4, 1, 3, padding=1), nn.Flatten(0, 1))
-        state = fit(network, lambda t: map_pair(t, ENCODING, None), lambda _: batches, lambda: batches, rules,
-                    on_epoch=lambda *_: None)  # fmt: skip
-        return weights_of(state)
+        pair = lambda tiles: map_pair(tiles, ENCODING, None)
+        [epoch] = fit_epochs(network, pair, lambda _: batches, lambda: batches, rules)
+        return weights_of(epoch.state)
 
     two = list(samples(0, batches=2))
     one = [PackedTiles(*(torch.cat(pair) for pair in zip(*(vars(t).values() for t in two), strict=True)))]

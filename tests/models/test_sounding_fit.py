@@ -11,7 +11,7 @@ from carbonray.models.augment import AugmentRules
 from carbonray.models.bags import BagBatch, BandScaling
 from carbonray.models.fit import FitState, Workers, weights_of
 from carbonray.models.sounding_cnn import SoundingCnn, SoundingCnnConfig
-from carbonray.models.sounding_fit import SoundingFitRules, best_epoch, best_weights, fit_soundings
+from carbonray.models.sounding_fit import SoundingFitRules, best_epoch, best_weights, sounding_epochs
 from carbonray.models.sounding_losses import SoundingLoss
 
 CONFIG = SoundingCnnConfig(task="on", width=8, attention_width=8, patch_px=8, dropout=0.2)
@@ -37,20 +37,14 @@ def run(
     config: SoundingCnnConfig = CONFIG, rules: SoundingFitRules = RULES, state: FitState | None = None, stop: int = 99
 ) -> tuple[FitState, list[dict[str, float]]]:
     torch.manual_seed(rules.seed)
-    network, seen, states = SoundingCnn(config), [], []
-
-    def on_epoch(metrics: dict[str, float], reached: FitState) -> None:
+    network, seen, reached = SoundingCnn(config), [], FitState()
+    told = {"scaling": SCALING, "counts": (20, 30), "state": state}
+    for metrics, reached in sounding_epochs(network, batches, lambda: batches(99), rules, **told):
         seen.append(metrics)
-        states.append(reached)
+        torch.rand(17)  # whatever else draws random numbers between epochs
         if reached.epoch == stop:
-            raise KeyboardInterrupt
-
-    try:
-        fit_soundings(network, batches, lambda: batches(99), rules, scaling=SCALING, counts=(20, 30),
-                      on_epoch=on_epoch, state=state)  # fmt: skip
-    except KeyboardInterrupt:
-        torch.rand(17)  # whatever else draws random numbers before the fit is taken up again
-    return states[-1], seen
+            break
+    return reached, seen
 
 
 def same(a: FitState, b: FitState) -> bool:
@@ -125,8 +119,8 @@ def test_frozen_trunk_stays_as_it_came() -> None:
 
 def test_absent_class_and_empty_splits_are_refused() -> None:
     def fitted(train: Iterable[BagBatch], validation: Iterable[BagBatch]) -> None:
-        fit_soundings(SoundingCnn(CONFIG), lambda _: train, lambda: validation, RULES, scaling=SCALING,
-                      counts=(1, 1), on_epoch=lambda *_: None)  # fmt: skip
+        told = {"scaling": SCALING, "counts": (1, 1)}
+        next(sounding_epochs(SoundingCnn(CONFIG), lambda _: train, lambda: validation, RULES, **told))
 
     some = list(batches(0, count=1))
     always_on = [replace(some[0], on=torch.ones(12, dtype=torch.bool))]
@@ -154,19 +148,38 @@ def test_batches_are_streamed_and_never_held() -> None:
             most = max(most, alive)
             yield Held(**vars(batch))
 
-    torch.manual_seed(0)
-    fit_soundings(SoundingCnn(CONFIG), lambda e: counted(e, 20), lambda: counted(99, 20), replace(RULES, epochs=1),
-                  scaling=SCALING, counts=(1, 1), on_epoch=lambda *_: None)  # fmt: skip
+    told = {"scaling": SCALING, "counts": (1, 1)}
+    next(sounding_epochs(SoundingCnn(CONFIG), lambda e: counted(e, 20), lambda: counted(99, 20), RULES, **told))
     assert most <= 3
+
+
+@pytest.mark.parametrize("task", ["on", "capacity_factor"])
+def test_accumulated_batches_step_like_one_large_batch(task: str) -> None:
+    """Uneven ones too, and the last step of an epoch with what is left: an image counts alike wherever it is."""
+    rules = replace(RULES, epochs=1, augment=AugmentRules(magnitude=0.0))
+    config = replace(CONFIG, trunk="vgg16", task=task, dropout=0.0)  # no BatchNorm
+
+    def fitted(sizes: tuple[int, ...], accumulate: int) -> FitState:
+        torch.manual_seed(0)
+        whole = [torch.cat(parts) for parts in zip(*(vars(b).values() for b in batches(0, 2)), strict=True)]
+        parts = [BagBatch(*part) for part in zip(*(tensor.split(list(sizes)) for tensor in whole), strict=True)]
+        told = {"scaling": SCALING, "counts": (20, 30)}
+        own = replace(rules, accumulate=accumulate)
+        [epoch] = sounding_epochs(SoundingCnn(config), lambda _: parts, lambda: batches(99), own, **told)
+        return epoch.state
+
+    small, large = weights_of(fitted((5, 7, 5, 7), 3)), weights_of(fitted((17, 7), 1))
+    for name, value in small.items():
+        torch.testing.assert_close(value, large[name], rtol=1e-3, atol=1e-5)
 
 
 def test_scores_are_means_over_workers_and_samples_sums() -> None:
     """Every worker judges the same images: two that agree report what one does, so all stop at the same epoch."""
     seen: list[dict[str, float]] = []
-    for workers in (Workers(), Workers(total=lambda numbers: 2 * numbers)):
+    for workers in (Workers(), Workers(world=2, total=lambda numbers: 2 * numbers)):
         torch.manual_seed(RULES.seed)
-        fit_soundings(SoundingCnn(CONFIG), batches, lambda: batches(99), replace(RULES, epochs=1), scaling=SCALING,
-                      counts=(20, 30), on_epoch=lambda m, _: seen.append(m), workers=workers)  # fmt: skip
+        told = {"scaling": SCALING, "counts": (20, 30), "workers": workers}
+        seen.append(next(sounding_epochs(SoundingCnn(CONFIG), batches, lambda: batches(99), RULES, **told)).metrics)
     one, two = seen
     assert all(one[key] == two[key] for key in ("train_loss", "validation_loss", "validation_map"))
     assert two["train_samples"] == 2 * one["train_samples"]

@@ -10,7 +10,7 @@ from carbonray.models.augment import AugmentRules
 from carbonray.models.bags import BagBatch, BandScaling
 from carbonray.models.fit import FitState
 from carbonray.models.sounding_cnn import SoundingCnn, SoundingCnnConfig
-from carbonray.models.sounding_fit import SoundingFitRules, best_weights, fit_soundings
+from carbonray.models.sounding_fit import SoundingFitRules, best_weights, sounding_epochs
 
 CONFIG = SoundingCnnConfig(task="on", width=4, attention_width=4, patch_px=8)
 RULES = SoundingFitRules(epochs=2, learning_rate=1e-2, patience=0, augment=AugmentRules(magnitude=0.5))
@@ -33,8 +33,9 @@ def fitted(config: SoundingCnnConfig, validation: BagBatch, rules: SoundingFitRu
     def train(epoch: int) -> Iterator[BagBatch]:
         yield from (bags(10 * epoch), bags(10 * epoch + 1))
 
-    told = {"scaling": SCALING, "counts": (7, 9), "on_epoch": lambda *_: None}
-    return fit_soundings(SoundingCnn(config), train, lambda: [validation], rules, **told)
+    told = {"scaling": SCALING, "counts": (7, 9)}
+    *_, last = sounding_epochs(SoundingCnn(config), train, lambda: [validation], rules, **told)
+    return last.state
 
 
 def learnt(state: FitState) -> dict[str, torch.Tensor]:

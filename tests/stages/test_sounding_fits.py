@@ -17,8 +17,8 @@ from carbonray.models.augment import AugmentRules
 from carbonray.models.backbones import trunk_of
 from carbonray.models.sounding_fit import SoundingFitRules
 from carbonray.models.sounding_trees import TreeRules
+from carbonray.stages.fit_checkpoints import FitCheckpoints
 from carbonray.stages.sounding_bundles import opened_model
-from carbonray.stages.sounding_checkpoints import FitCheckpoints
 from carbonray.stages.sounding_fits import FitSoundings, NameFit, SoundingRules
 from carbonray.stages.sounding_networks import backbone_for
 from carbonray.stages.sounding_tree_fits import read_tree_rows

@@ -1,5 +1,6 @@
 """The stream of bags: every image once, an order of the epoch, a window of memory, statistics of what it streams."""
 
+import pickle
 from collections import Counter
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carbonray.errors import DataError
+from carbonray.errors import ContractError, DataError
 from carbonray.io.bag_store import encode_bags, read_bags
 from carbonray.io.objectstore import put_bytes, read_bytes
 from carbonray.stages import sounding_streams
@@ -100,6 +101,30 @@ def test_at_most_two_windows_are_in_memory_and_few_files_are_read_once(urls, mon
     for epoch in range(3):
         assert len(numbers(few.shuffled(epoch))) == len(numbers(few.in_order())) == 35
     assert Counter(read) == Counter(urls)
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_workers_share_every_batch_and_judge_all_images(urls, world):
+    whole = [numbers([batch]) for batch in stream(urls, window_files=2).shuffled(1)]
+    workers = [stream(urls, window_files=2, rank=rank, world=world) for rank in range(world)]
+    shared = list(zip(*(list(one.shuffled(1)) for one in workers), strict=True))
+    assert [sorted(numbers(parts)) for parts in shared] == [sorted(batch) for batch in whole]
+    assert all(numbers([part]) == batch[rank::world] for parts, batch in zip(shared, whole, strict=True)
+               for rank, part in enumerate(parts))  # fmt: skip
+    assert all(numbers(one.in_order()) == list(range(35)) for one in workers)
+    assert stream(urls, rank=1, world=world).counts == (14, 21)
+
+
+def test_more_workers_than_images_a_batch_are_refused(urls):
+    with pytest.raises(ContractError, match="batches of 3 images for 4 workers"):
+        next(stream(urls, world=4).shuffled(0))
+
+
+def test_a_stream_travels_without_the_files_it_keeps(urls):
+    one = stream(urls)
+    whole = numbers(one.in_order())
+    data = pickle.dumps(one)
+    assert len(data) < 4000 and numbers(pickle.loads(data).in_order()) == whole
 
 
 def test_images_of_unknown_capacity_factor_tell_of_on_and_off_alone(tmp_path):

@@ -68,6 +68,26 @@ def test_at_most_two_windows_are_in_memory(shards: tuple[SceneShard, ...], monke
         assert len(read) <= taken + 1 + 1  # the window in use, and the one read ahead
 
 
-def test_more_workers_than_shards_are_refused(shards: tuple[SceneShard, ...]) -> None:
-    with pytest.raises(ContractError, match="7 shards for 8 workers"):
-        SceneStream(shards, 2, world=8)
+def test_lanes_give_the_same_global_batches_on_any_number_of_workers(shards: tuple[SceneShard, ...]) -> None:
+    def batches(world: int) -> list[set[int]]:
+        own = [SceneStream(shards, 2, 2, seed=3, rank=r, world=world, lanes=3).shuffled(1) for r in range(world)]
+        return [set(numbers(list(parts))) for parts in zip(*own, strict=True)]
+
+    alone = batches(1)
+    assert alone == batches(2) == batches(3) and {len(batch) for batch in alone} == {6} and len(alone) == 5
+
+
+def test_a_batch_holds_the_workers_lanes_one_after_the_other(shards: tuple[SceneShard, ...]) -> None:
+    whole = SceneStream(shards, 2, 2, lanes=3).shuffled(0)
+    workers = [SceneStream(shards, 2, 2, rank=r, world=3).shuffled(0) for r in range(3)]
+    for batch, *parts in zip(whole, *workers, strict=True):
+        assert numbers([batch]) == numbers(parts)
+    assert SceneStream(shards, 2, rank=1, world=2, lanes=5).served == (1, 3)
+
+
+@pytest.mark.parametrize(("world", "lanes"), [(8, 0), (1, 8), (3, 2)])
+def test_more_lanes_than_shards_or_workers_than_lanes_are_refused(
+    shards: tuple[SceneShard, ...], world: int, lanes: int
+) -> None:
+    with pytest.raises(ContractError, match=f"7 shards in {lanes or world} lanes for {world} workers"):
+        SceneStream(shards, 2, world=world, lanes=lanes)
