@@ -29,6 +29,8 @@ from tune.study import (
     winner,
 )
 
+SECRET = "hush"  # a password that must appear in no message
+WHO, HIDDEN = f"me:{SECRET}", "me:***"
 RULES = TuneRules(seed=3, startup_trials=4)
 
 
@@ -228,7 +230,7 @@ def test_a_database_keeps_a_study(tmp_path: Path) -> None:
 
 def test_a_database_that_does_not_answer_is_refused_without_its_password() -> None:
     with pytest.raises(SettingsError, match="cannot be opened") as refused:
-        storage_at("nosuchbase://me:secret@host/db")
-    assert "secret" not in str(refused.value)
-    assert masked("postgresql://me:p@ss@host/db#s and s3://x/y") == "postgresql://me:***@host/db#s and s3://x/y"
+        storage_at(f"nosuchbase://{WHO}@host/db")
+    assert SECRET not in str(refused.value)
+    assert masked(f"postgresql://{WHO}@ss@host/db#s and s3://x/y") == f"postgresql://{HIDDEN}@host/db#s and s3://x/y"
     assert masked("sqlite:////tmp/a:b@c") == "sqlite:////tmp/a:b@c"

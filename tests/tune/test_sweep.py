@@ -76,6 +76,8 @@ def killed_driver(out: Path) -> list[tuple[int, float | None]]:
     return ended(out)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_killed_sweep_is_taken_up_and_loses_no_trial(ray_local: None, registered: None, tmp_path: Path) -> None:
     known = killed_driver(tmp_path)
     assert 0 < len(known) < TRIALS
