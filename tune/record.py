@@ -50,7 +50,7 @@ def encode_best(found: Sequence[Searched], command: str) -> bytes:
     for one in found:
         best = winner(one.study)
         lines.append(
-            f"{one.study.study_name}: trial {best.number} of {len(counted(one.study))}, "
+            f"{one.study.study_name}: trial {best.number} ({len(counted(one.study))} counted), "
             f"{one.target.metric} {best.value:.6g} (mean over the validation folds of the search)"
         )
     return encode_overlay(best_overlay(found), lines)
