@@ -11,14 +11,12 @@ something is there to lose, and the same command is submitted again. STORE is a 
 import argparse
 import contextlib
 import json
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
-from ray.job_submission import JobSubmissionClient
 
 from carbonray.engine import verify
 from carbonray.models.sounding_registry import SOUNDING_MODELS
@@ -157,9 +155,9 @@ def submit(head: Head, name: str, job: str, model: str, words: list[str]) -> Non
 
 
 def status_of(head: Head, name: str) -> str:
-    """Of a job, as Ray has it: asked in this process, for a command line of its own costs seconds of a processor."""
-    os.environ.update({key: value for key, value in head.environment.items() if key.startswith("RAY_AUTH")})
-    return str(JobSubmissionClient(head.address).get_job_status(name).value)
+    """Of a job, as Ray has it."""
+    done = head.call("ray", "job", "status", "--address", head.address, name)
+    return next((word for word in ENDED if word in (done.stdout + done.stderr).upper()), "RUNNING")
 
 
 def driver_of(job: str, run_id: str) -> psutil.Process | None:
@@ -186,7 +184,7 @@ def wait(head: Head, name: str, driver: psutil.Process) -> str:
     with contextlib.suppress(psutil.NoSuchProcess):
         driver.wait()
     while (status := status_of(head, name)) not in ENDED:
-        time.sleep(1.0)
+        time.sleep(3.0)
     return status
 
 
