@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from carbonray.publish.page import code_block, document, fact_list, fold, section, shown, table, tiles
+from carbonray.publish.page import banner, code_block, document, fact_list, fold, section, shown, table, tiles
 from carbonray.publish.report_run import again_section, run_section
 from carbonray.publish.svg import Markup, escaped, tag
 from tune.distributions import Choice, Distribution
@@ -51,17 +51,7 @@ def render_page(
         tiles({f"{row['target']}: {row['model']}": f"{row['value']:.3f}" for row in scores}),
     )
     footer = escaped("Pictures by Optuna. This page fetches nothing and runs no script.")
-    return document(f"Sweep of {model}", _banner(run), header, parts.values(), footer).encode("utf-8")
-
-
-def _banner(run: Mapping[str, Any]) -> Markup:
-    tier = str(run.get("data_tier") or "unknown")
-    real = tier.startswith("REAL")
-    words = "Made from real data." if real else "Simulated input: these scores say nothing about real data."
-    if not real and not tier.startswith("SYNTHETIC"):
-        words = "The run does not say where its input came from."
-    kind = "banner real" if real else "banner synthetic"
-    return tag("div", tag("p", tag("strong", tier), words), class_=kind, role="note")
+    return document(f"Sweep of {model}", banner(run), header, parts.values(), footer).encode("utf-8")
 
 
 def _lead(scores: Rows) -> str:

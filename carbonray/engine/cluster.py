@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import ray
@@ -46,11 +46,6 @@ def connect(rules: LocalRules) -> None:
         )
 
 
-def held_cpus(pools: Iterable[Pool]) -> float:
-    """CPUs that the actors of some pools hold for as long as their pass runs."""
-    return sum(pool.actors * pool.num_cpus for pool in pools)
-
-
 def warn_without_room(name: str, pools: Sequence[Pool], read_cpus: float) -> None:
     """Says so where a pass's actors leave no CPU to read with: it then waits until the cluster grows, if it ever does.
 
@@ -59,7 +54,7 @@ def warn_without_room(name: str, pools: Sequence[Pool], read_cpus: float) -> Non
         pools: its actors.
         read_cpus: of a read task.
     """
-    held, cpus = held_cpus(pools), float(ray.cluster_resources().get("CPU", 0.0))  # type: ignore[no-untyped-call]
+    held, cpus = sum(pool.actors * pool.num_cpus for pool in pools), float(ray.cluster_resources().get("CPU", 0.0))  # type: ignore[no-untyped-call]
     if pools and held + read_cpus > cpus:
         _log.warning(
             "pass %s waits until the cluster grows: its actors hold %g of %g CPUs, a reader needs %g "

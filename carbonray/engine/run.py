@@ -4,7 +4,6 @@ Every job follows one path: plan, stream, commit, verify, publish. A run id belo
 and one set of inputs; the same command again resumes it, and does nothing where it is complete.
 """
 
-import hashlib
 import json
 import logging
 import platform
@@ -226,7 +225,7 @@ def data_read(units: Sequence[Unit]) -> dict[str, Any]:
     ordered = sorted(units, key=lambda unit: unit.key)
     told = [[unit.key, dict(unit.partition), list(unit.input_sha256)] for unit in ordered]
     return {
-        "sha256": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
+        "sha256": objectstore.sha256(json.dumps(told, sort_keys=True).encode()),
         "units": len(units),
         "inputs": len({url for unit in units for url in unit.inputs}),
         "bytes": sum(unit.bytes for unit in units),

@@ -220,9 +220,8 @@ class _Fit:
         with torch.inference_mode():
             for batch in batches:
                 inputs, target = self.pair(batch.unpacked(self.device))
-                output = self._output(
-                    self.network, inputs
-                )  # not the wrapped one: workers hold as many batches as they do
+                # not the wrapped one: workers hold as many batches as they do
+                output = self._output(self.network, inputs)
                 loss = LOSSES[self.rules.loss](output, target).item()
                 positive = int((target > 0).sum()) if output.shape == target.shape else 0
                 error = positive_mse(output, target).item() * positive if positive else 0.0

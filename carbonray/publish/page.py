@@ -50,6 +50,17 @@ def legend_entry(key: Markup, label: object) -> Markup:
     return tag("span", key, label, class_="entry")
 
 
+def banner(run: Mapping[str, object]) -> Markup:
+    """What kind of data this is, before anything else."""
+    tier = str(run.get("data_tier") or "unknown")
+    if tier.startswith("REAL"):
+        return tag("div", tag("p", tag("strong", tier), "Made from real data."), class_="banner real")
+    words = "Simulated input: nothing on this page was measured, and its scores say nothing about real data."
+    if not tier.startswith("SYNTHETIC"):
+        words = "The run does not say where its input came from."
+    return tag("div", tag("p", tag("strong", tier), words), class_="banner synthetic", role="note")
+
+
 def tiles(facts: Mapping[str, object]) -> Markup:
     """The few numbers to read first."""
     return tag("dl", *(tag("div", tag("dt", k), tag("dd", shown(v))) for k, v in facts.items()), class_="tiles")

@@ -15,7 +15,7 @@ from carbonray.publish import charts, report_run, report_sources
 from carbonray.publish.charts import CurveChart
 from carbonray.publish.generation_facts import GenerationFacts
 from carbonray.publish.grid_view import GridView
-from carbonray.publish.page import document, figure, legend_entry, section, side_by_side, table, tall, tiles
+from carbonray.publish.page import banner, document, figure, legend_entry, section, side_by_side, table, tall, tiles
 from carbonray.publish.report_generation import generation_sections, generation_sentence
 from carbonray.publish.report_plants import PlantFacts, plant_sections, plant_sentence
 from carbonray.publish.report_sources import Comparison
@@ -90,22 +90,11 @@ def render_report(facts: ReportFacts) -> bytes:
     present = {name: part for name, part in parts.items() if part}
     links = (tag("a", name, href=f"#{_anchor(name)}") for name in present)
     header = tag("header", *_opening(facts), tag("nav", *links, aria_label="Sections"), tiles(_first_numbers(facts)))
-    return document(facts.title, _banner(facts.run), header, present.values(), _footer(facts)).encode("utf-8")
+    return document(facts.title, banner(facts.run), header, present.values(), _footer(facts)).encode("utf-8")
 
 
 def _anchor(name: str) -> str:
     return name.lower().replace(" ", "-")
-
-
-def _banner(run: Mapping[str, Any]) -> Markup:
-    """What kind of data this is, before anything else."""
-    tier = str(run.get("data_tier") or "unknown")
-    if tier.startswith("REAL"):
-        return tag("div", tag("p", tag("strong", tier), "Made from real data."), class_="banner real")
-    words = "Simulated input: nothing on this page was measured, and its scores say nothing about real data."
-    if not tier.startswith("SYNTHETIC"):
-        words = "The run does not say where its input came from."
-    return tag("div", tag("p", tag("strong", tier), words), class_="banner synthetic", role="note")
 
 
 def _opening(facts: ReportFacts) -> list[Markup]:

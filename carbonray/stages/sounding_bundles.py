@@ -139,7 +139,7 @@ def opened_model(
         if grown:
             tasks = [_tree_task(bundle, task, imager, where) for task in TASKS]
         else:
-            detectors = {task: _detector(bundle, task, where, device, runtime) for task in TASKS}
+            detectors = {task: task_detector(bundle, task, where, device, runtime) for task in TASKS}
             tasks = [_network_task(task, imager, detector) for task, detector in detectors.items()]
         sides = [0 if grown else int(bundle.config[task]["patch_px"]) for task in TASKS]
     except (KeyError, TypeError, ValueError) as error:
@@ -158,7 +158,10 @@ def _names(entry: SoundingEntry, instance: int) -> dict[str, Any]:
     return {"instance": instance, "imager": entry.imager, "kind": entry.kind, "model": entry.model}
 
 
-def _detector(bundle: Bundle, task: str, where: str, device: str, runtime: RuntimeRules | None) -> SoundingDetector:
+def task_detector(
+    bundle: Bundle, task: str, where: str, device: str = "cpu", runtime: RuntimeRules | None = None
+) -> SoundingDetector:
+    """The network of one task of a bundle, as `opened_model` has it."""
     own = f"{task}."
     tensors = {key.removeprefix(own): value for key, value in bundle.tensors.items() if key.startswith(own)}
     config, scaling = bundle.config[task], bundle.encoding[task]

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from carbonray.io import objectstore
 from carbonray.io.bag_store import read_bag_keys
 from carbonray.io.model_store import Bundle
-from carbonray.models.sounding_detector import SoundingDetector
 from carbonray.models.sounding_registry import SOUNDING_MODELS
 from carbonray.models.sounding_trees import trees_from_bytes
+from carbonray.stages.sounding_bundles import TREES, task_detector
+from carbonray.stages.sounding_networks import stream_answers
 from carbonray.stages.sounding_streams import BagStream, bag_files
 from carbonray.stages.sounding_tree_fits import read_tree_rows
 
@@ -49,29 +50,22 @@ def held_out_answers(bundle: Bundle, task: str, urls: Sequence[str], fold: int, 
         where: URL of the bundle, for errors.
     """
     kind, networks = SOUNDING_MODELS[bundle.model].kind, bool(SOUNDING_MODELS[bundle.model].trunk)
-    own = f"{task}."
     if not networks:
         rows = read_tree_rows(urls, kind, (fold,))
-        trees = trees_from_bytes(bundle.tensors[f"{own}trees"].tobytes(), where=f"{where}: {task}")
+        trees = trees_from_bytes(bundle.tensors[f"{task}.{TREES}"].tobytes(), where=f"{where}: {task}")
         truth, answer = rows.numbers(task), trees.predict(rows.features)
         known = np.isfinite(truth)
         ids = np.array(rows.keys["plant_id"].to_pylist(), object)
         return FoldAnswers(tuple(ids[known]), np.clip(truth[known], 0.0, 1.0), answer[known])
-    tensors = {key.removeprefix(own): value for key, value in bundle.tensors.items() if key.startswith(own)}
-    detector = SoundingDetector(bundle.config[task], bundle.encoding[task], tensors, where=f"{where}: {task}")
-    config = detector.config
+    detector, loads = task_detector(bundle, task, where), task != "on"
+    config, found = detector.config, [np.zeros((2, 0))]
     plants: list[str] = []
-    found: list[Floats] = []
-    for file in bag_files(urls, kind, with_loads=task != "on"):
-        if file.fold != fold:
-            continue
-        stream = BagStream((file,), kind, config.bands, config.patch_px, file.off + file.on, task != "on")
-        for bag in stream.in_order():
-            on, factor = detector(bag.patches.numpy(), bag.mask.numpy())
-            pair = (bag.on, on) if task == "on" else (bag.capacity_factor, factor)
-            found.append(np.stack([np.asarray(part, np.float64) for part in pair]))
+    for file in bag_files(urls, kind, with_loads=loads):
+        if file.fold == fold:
+            stream = BagStream((file,), kind, config.bands, config.patch_px, file.off + file.on, loads)
+            found.append(stream_answers(detector, stream))
             plants += [file.plant_id] * found[-1].shape[1]
-    truth, answer = np.concatenate([np.zeros((2, 0)), *found], axis=1)
+    truth, answer = np.concatenate(found, axis=1)
     return FoldAnswers(tuple(plants), np.clip(truth, 0.0, 1.0), answer)
 
 

@@ -196,16 +196,21 @@ def _stored(tensor: Tensor, weights: Weights) -> Tensor:
     return half if bool(torch.isfinite(half).all()) else tensor
 
 
+def stream_answers(detector: SoundingDetector, stream: BagStream) -> NDArray[np.float64]:
+    """(2, image) labels of a stream's images and a network's answers: on and on score, or capacity factors."""
+    found = [np.zeros((2, 0))]
+    for bag in stream.in_order():
+        on, factor = detector(bag.patches.numpy(), bag.mask.numpy())
+        pair = (bag.on, on) if detector.config.task == "on" else (bag.capacity_factor, factor)
+        found.append(np.stack([np.asarray(part, np.float64) for part in pair]))
+    return np.concatenate(found, axis=1)
+
+
 def _score(fitted: FittedNetwork, stream: BagStream, device: str) -> float:
     """Of a stream's images: mAP of on and off, or RMSE of the capacity factor."""
     config, scaling = asdict(fitted.config), asdict(fitted.scaling)
     detector = SoundingDetector(config, scaling, fitted.tensors, where="the fit", device=device)
-    found: list[NDArray[np.float64]] = []
-    for bag in stream.in_order():
-        on, factor = detector(bag.patches.numpy(), bag.mask.numpy())
-        pair = (bag.on, on) if fitted.config.task == "on" else (bag.capacity_factor, factor)
-        found.append(np.stack([np.asarray(part, np.float64) for part in pair]))
-    truth, answer = np.concatenate(found, axis=1)
+    truth, answer = stream_answers(detector, stream)
     if fitted.config.task == "on":
         return float(two_class_map(truth > 0.0, answer))
     return float(rmse(np.clip(truth, 0.0, 1.0), answer))

@@ -1,6 +1,6 @@
 """Where fits run: in this process, as a task of Ray, or as a run of Ray Train; and how many at a time.
 
-Source: measured, a trivial run of Ray Train takes some 18 s to start, more than many a fit: one worker needs none.
+Source: measured, a trivial run of Ray Train takes some 13 s to start, more than many a fit: one worker needs none.
 Resources are values: what a cluster has free and what a fit holds decide how many fits run at once.
 """
 

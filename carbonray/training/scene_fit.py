@@ -199,7 +199,7 @@ def saved_bundle(
         train: shards it was fitted on.
         validation: shards that the cut is chosen on.
         state: after the last epoch.
-        fold_table: fold of each shard that the fit saw, by `shard_folds`.
+        fold_table: fold of each shard, by `shard_folds`; the bundle keeps those that the fit saw.
 
     Raises:
         ConflictError: another bundle is there.
@@ -210,12 +210,14 @@ def saved_bundle(
     # judged as stored: rounded to 16 bits
     network.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in stored.items()})
     chosen = choose_cut(network.eval(), encoding, SceneStream(tuple(validation), JUDGED).in_order(), job.threshold)
+    names = {_named(shard) for shard in (*train, *validation)}
+    seen = {name: fold for name, fold in (fold_table or {}).items() if name in names}
     bundle = Bundle(
         model=job.model,
         config=asdict(network.config),  # type: ignore[call-overload]
         encoding=asdict(encoding),
         cut=chosen.cut,
-        lineage=lineage_of(job, state, train, validation, chosen.metrics, fold_table or {}),
+        lineage=lineage_of(job, state, train, validation, chosen.metrics, seen),
         tensors={name: t.numpy() for name, t in stored.items()},
     )
     save_bundle(url, bundle)

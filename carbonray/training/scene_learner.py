@@ -44,6 +44,7 @@ from carbonray.training.tracking import Tracked, lineage_of, open_tracker
 from carbonray.training.train_job import TrainJob
 
 TIER = "SYNTHETIC-T1"
+SECTIONS = ("model", "training")
 Shards = Mapping[str, tuple[SceneShard, ...]]
 
 
@@ -113,7 +114,7 @@ class SceneLearner:
     @property
     def sections(self) -> tuple[str, ...]:
         """Settings that can change a fit."""
-        return ("training",)
+        return SECTIONS[1:]
 
     def targets(self, model: str) -> tuple[Target, ...]:
         """The pixels of hotspots."""
@@ -121,13 +122,13 @@ class SceneLearner:
 
     def defaults(self, settings: Settings, target: str) -> Mapping[str, Any]:
         """Settings of the fit and of the network."""
-        job = job_of(settings, "", "plan", "plan")
+        job = job_of(settings)
         network = network_of(job.model, job.config)
         return flat(asdict(job.fit_rules), "training.fit") | flat(asdict(network.config), "training.config")  # type: ignore[call-overload]
 
     def plan(self, settings: Settings, digest: str) -> tuple[Unit, ...]:
         """The shards of scenes that fits read, and the bundles."""
-        job = job_of(settings, digest, "plan", "plan")
+        job = job_of(settings)
         planned = planned_shards(job.samples, job.scenes, job.tiling, job.scenes_url).values()
         urls = [shard.url for of_split in planned for shard in of_split]
         scenes = [
@@ -140,7 +141,7 @@ class SceneLearner:
         """Simulates the shards that are not there, a task each."""
         out_url, _, run_id = run.url.rpartition("/")
         cluster.connect(run.rules.local)
-        job = job_of(settings, settings.digest(("model", *self.sections)), out_url, run_id)
+        job = job_of(settings, out_url, run_id)
         network_of(job.model, job.config)  # an unknown setting fails here, before an hour of work
         shards = {split: tuple(shards) for split, shards in written_scenes(job).items()}
         run.facts["data_tier"], run.facts["folds"] = TIER, shard_folds(shards)
@@ -179,9 +180,8 @@ class SceneLearner:
             saved_bundle(job, objectstore.join(run.url, key), fit.encoding, fit.train, fit.validation, state, folds)
             for key, fit, state in zip(keys, fits, states, strict=True)
         ]
-        digest = settings.digest(("model", *self.sections))
         reader = ReadBundle({key: objectstore.join(run.url, key) for key in keys})
-        units = tuple(_unit(folder, key, digest) for key in keys)
+        units = tuple(_unit(folder, key, job.settings_digest) for key in keys)
         run.execute(Pass(folder, units, reader, encode_object_rows, on_driver=True))
         run.facts.setdefault("history", {}).update({key: each.history for key, each in zip(keys, trained, strict=True)})
         run.facts["summary"] = dict(item for key, each in zip(keys, trained, strict=True) for item in _told(key, each))
@@ -207,7 +207,7 @@ def pixel_f1(truth: Floats, answer: Floats) -> float:
     return float(2.0 * hits / max(found + truth.sum(), 1.0))
 
 
-def job_of(settings: Settings, digest: str, out_url: str, run_id: str) -> TrainJob:
+def job_of(settings: Settings, out_url: str = "plan", run_id: str = "plan") -> TrainJob:
     """The training run in plain values.
 
     Raises:
@@ -222,7 +222,7 @@ def job_of(settings: Settings, digest: str, out_url: str, run_id: str) -> TrainJ
         out_url=out_url,
         scenes_url=rules.scenes_url or objectstore.join(out_url, run_id, "scenes"),
         command=" ".join(["python -m jobs.train --model", settings.model, *changed]),
-        settings_digest=digest,
+        settings_digest=settings.digest(SECTIONS),
         scenes=rules.scenes,
         samples=rules.samples,
         tiling=settings.hotspots.tiles,
@@ -235,9 +235,7 @@ def job_of(settings: Settings, digest: str, out_url: str, run_id: str) -> TrainJ
 
 def _retold(prepared: Scenes, settings: Settings) -> TrainJob:
     """The job of other settings on the same scenes."""
-    before = prepared.job
-    digest = settings.digest(("model", "training"))
-    return job_of(settings, digest, before.out_url, before.run_id)
+    return job_of(settings, prepared.job.out_url, prepared.job.run_id)
 
 
 def _split(shards: Shards, k: int) -> tuple[tuple[SceneShard, ...], tuple[SceneShard, ...]]:

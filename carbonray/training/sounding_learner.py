@@ -4,8 +4,9 @@ Sources: SCIENCE 4.5 and 4.7. A trial fits one task on every split of the search
 keys is read.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -20,14 +21,15 @@ from carbonray.models.lockstep import Lockstep
 from carbonray.models.sounding_cnn import TASKS
 from carbonray.models.sounding_fit import SCORES
 from carbonray.models.sounding_registry import SOUNDING_MODELS
+from carbonray.models.sounding_trees import Task
 from carbonray.science.power.patch_features import feature_names
 from carbonray.science.spatial.folds import N_FOLDS, Rotation, rotation, search_turns
-from carbonray.science.stats.metrics import rmse, two_class_map
 from carbonray.settings import Settings
 from carbonray.stages.sounding_fits import network_fit
 from carbonray.stages.sounding_held_out import held_out_answers, training_mean
 from carbonray.stages.sounding_networks import check_classes
 from carbonray.stages.sounding_rules import TUNED, SoundingRules
+from carbonray.stages.sounding_tree_fits import scored
 from carbonray.training import sounding_passes
 from carbonray.training.learner import Floats, HeldOutAnswers, Report, Target, flat
 from carbonray.training.plant_samples import Samples, sample, sample_units, samples_of, teaching_plants
@@ -76,7 +78,7 @@ class TreeTrial:
     """Trees of one task, one booster a split."""
 
     model: str
-    task: Literal["on", "capacity_factor"]
+    task: Task
     rules: SoundingRules
     turns: tuple[Rotation, ...]
     urls: tuple[str, ...]
@@ -155,7 +157,7 @@ class SoundingLearner:
         if SOUNDING_MODELS[model].trunk:
             how = (settings.training.run, settings.tracking)
             return NetworkTrial(model, target, rules, turns, urls, prepared.url, *how)
-        return TreeTrial(model, "on" if target == "on" else "capacity_factor", rules, turns, urls, prepared.url)
+        return TreeTrial(model, _task(target), rules, turns, urls, prepared.url)
 
     def fit(self, run: Run, prepared: Samples, settings: Settings, instances: tuple[int, ...], folder: str) -> None:
         """A pass of fits; both tasks of an instance are one bundle."""
@@ -195,16 +197,18 @@ class SoundingLearner:
         )
         train = rotation(instance).train
         mean = training_mean(settings.model, target, tuple(prepared.inputs(settings.model, train)), train)
-        return HeldOutAnswers(told.plants, told.truth, told.answer, np.full(len(told.truth), mean), score_of(target))
+        return HeldOutAnswers(
+            told.plants, told.truth, told.answer, np.full(len(told.truth), mean), partial(_score, _task(target))
+        )
 
 
-def score_of(task: str) -> Callable[[Floats, Floats], float]:
-    """(truth, answer) -> mAP of on and off, or RMSE of the capacity factor."""
-    return _map if task == "on" else rmse
+def _score(task: Task, truth: Floats, answer: Floats) -> float:
+    """MAP of on and off, or RMSE of the capacity factor; NaN where it is undefined."""
+    return scored(task, truth, answer).get(SCORES[task], float("nan"))
 
 
-def _map(truth: Floats, answer: Floats) -> float:
-    return float(two_class_map(truth > 0.5, answer))
+def _task(target: str) -> Task:
+    return "on" if target == "on" else "capacity_factor"
 
 
 def _alone(settings: Settings) -> Settings:

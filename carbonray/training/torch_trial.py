@@ -1,6 +1,6 @@
 """Runs the networks of one trial: in the trial's own process, or as a run of Ray Train where it has several workers.
 
-A run of Ray Train takes some 18 s to start, more than many a fit: one worker needs none. Either way a trial that died
+A run of Ray Train takes some 13 s to start, more than many a fit: one worker needs none. Either way a trial that died
 goes on from its last epoch, and tells again what it had told before.
 """
 

@@ -8,6 +8,7 @@ spaces are in `sweeps.yaml` and below. Everything is SYNTHETIC.
 """
 
 import argparse
+import base64
 import json
 import shutil
 from dataclasses import dataclass
@@ -20,12 +21,15 @@ from carbonray.catalogue import run_job
 from carbonray.cli import DEMO_INPUTS
 from carbonray.publish.markdown import number, table
 from carbonray.settings import load
+from carbonray.training.learners import learner_of
+from tune.plots import study_plots
+from tune.storage import JOURNAL, name_of, opened, storage_at
 from tune.sweep import Sweep, run_sweep
 
 OVERLAY = str(Path(__file__).with_suffix(".yaml"))
 WORLD = str(Path(__file__).with_name("sweeps_world.yaml"))
 TRIALS = 24
-KEPT = ("best.yaml", "trials.parquet", "scores.parquet", "report.html")
+KEPT = ("best.yaml", "trials.parquet", "scores.parquet")
 
 
 @dataclass(frozen=True)
@@ -89,15 +93,24 @@ def write(work: Path, out: Path, store: str, found: dict[str, dict[str, Any]]) -
             kept = out / case.model / name
             kept.parent.mkdir(exist_ok=True)
             shutil.copy(folder / name, kept)
-            if kept.suffix == ".html":  # where the folders lay says nothing to a reader
-                text = kept.read_text(encoding="utf-8").replace(store, "STORE").replace(str(work), "WORK")
-                kept.write_text(text, encoding="utf-8")
-        parts.append(section(case, folder, found[case.model]))
+        parts.append(section(case, folder, found[case.model], drawn(case, folder, out / case.model)))
     facts = json.loads((Path(store) / "run.json").read_text())
     (out / "README.md").write_text(page(facts, parts), encoding="utf-8")
 
 
-def section(case: Case, folder: Path, facts: dict[str, Any]) -> str:
+def drawn(case: Case, folder: Path, out: Path) -> str:
+    """Optuna's pictures of a sweep's studies as files, and the lines of Markdown that show them."""
+    storage, lines = storage_at(str(folder / JOURNAL)), []
+    for target in learner_of(case.model).targets(case.model):
+        study = opened(storage, name_of(folder.name, target), target)
+        for place, plot in enumerate(plot for plot in study_plots(study, target) if plot.uri):
+            name = f"{target.name}-{place}.png"
+            (out / name).write_bytes(base64.b64decode(plot.uri.partition(",")[2]))
+            lines.append(f"![{plot.title}, {target.name}]({out.name}/{name})")
+    return "\n".join(lines)
+
+
+def section(case: Case, folder: Path, facts: dict[str, Any], pictures: str) -> str:
     """One sweep: its size, its winner, and the scores on the untouched fold."""
     scores = pq.read_table(folder / "scores.parquet").to_pylist()
     trials = pq.read_table(folder / "trials.parquet").to_pylist()
@@ -127,7 +140,9 @@ The winner, as an overlay over the settings:
 {best}
 ```
 
-[All trials]({case.model}/trials.parquet), [the study's page]({case.model}/report.html).
+{pictures}
+
+[All trials]({case.model}/trials.parquet).
 """
 
 

@@ -68,7 +68,7 @@ def shards(tmp_path_factory):
 def check_scenes(shards, folder, splits=3, seen=()):
     def fitted(of):
         told = settings(*SCENES, splits=splits)
-        prepared = Scenes(job_of(told, "", "out", "run"), of, f"{folder}/run-{next(NUMBERS)}")
+        prepared = Scenes(job_of(told, "out", "run"), of, f"{folder}/run-{next(NUMBERS)}")
         return told_by(SceneLearner().trial(prepared, told, "hotspots"))
 
     def changed(of, part):
