@@ -60,11 +60,21 @@ class SceneStream:
         """The full batches of one epoch, this worker's lanes one after the other in each.
 
         Scenes that do not fill a batch of every lane wait for another epoch.
+
+        Raises:
+            ContractError: a lane has not one full batch.
         """
         rng = np.random.default_rng((self.seed, epoch))
         dealt = [self.shards[i] for i in rng.permutation(len(self.shards))]
         lanes = self.lanes or self.world
         batches = min(_scenes(dealt[lane::lanes]) // self.batch_size for lane in range(lanes))
+        if not batches:
+            raise ContractError(
+                f"a lane of {lanes} has fewer than {self.batch_size} scenes",
+                where=f"{len(self.shards)} shards of training scenes",
+                expected="a full batch of every lane in an epoch",
+                remedy="Raise training.samples.scenes, or lower training.fit.batch_size or the workers.",
+            )
         seed = int(rng.integers(2**62))
         own = [self._lane(dealt[lane::lanes], seed + lane) for lane in self.served]
         for _ in range(batches):

@@ -91,3 +91,9 @@ def test_more_lanes_than_shards_or_workers_than_lanes_are_refused(
 ) -> None:
     with pytest.raises(ContractError, match=f"7 shards in {lanes or world} lanes for {world} workers"):
         SceneStream(shards, 2, world=world, lanes=lanes)
+
+
+def test_an_epoch_without_a_full_batch_is_refused_by_name(shards: tuple[SceneShard, ...]) -> None:
+    stream = SceneStream(shards, batch_size=10_000, world=2)
+    with pytest.raises(ContractError, match="fewer than 10000 scenes"):
+        next(stream.shuffled(0))
