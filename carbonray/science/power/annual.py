@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from carbonray.science.power.capacity_factor import hours_in_year
 from carbonray.science.spatial.folds import N_FOLDS, rotation
+from carbonray.science.stats.conformal import conformal_half_width
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -66,25 +67,15 @@ def scoring_instances(fold: ArrayLike, in_training: ArrayLike) -> Bools:
 def half_width(error: ArrayLike, plant: ArrayLike, rules: IntervalRules | None = None) -> float:
     """How far from its prediction the truth of a new plant lies at most, at the level of the rules.
 
-    Split-conformal: the quantile of held-out absolute errors, every plant of the same weight however many years or
-    days it has, with one more plant whose error is taken as unbounded. So plants like those held out are covered at
-    the level or more, whatever the errors' distribution. With too few plants (fewer than 9 at 90 %) nothing is known:
-    the whole range, 1, which is also the most it can be.
+    Split-conformal over plants, every plant of the same weight however many years or days it has. With too few plants
+    (fewer than 9 at 90 %) nothing is known: the whole range, 1, which is also the most it can be.
 
     Args:
         error: (n,) predicted less observed capacity factor; NaN is left out.
         plant: (n,) the plant of each.
         rules: the level.
     """
-    level = (rules or IntervalRules()).level
-    off, names = np.abs(np.asarray(error, np.float64)), np.asarray(plant)
-    known = np.isfinite(off)
-    _, of, count = np.unique(names[known], return_inverse=True, return_counts=True)
-    order = np.argsort(off[known], kind="stable")
-    # each plant weighs 1, its rows share it; of n + 1 plants `level` must lie inside
-    weight = np.cumsum((1.0 / count[of])[order])
-    at = int(np.searchsorted(weight, level * (len(count) + 1) - 1e-9))
-    return float(min(off[known][order][at], 1.0)) if at < len(weight) else 1.0
+    return conformal_half_width(error, plant, (rules or IntervalRules()).level, most=1.0)
 
 
 def bounded_capacity_factor(factor: ArrayLike, width: ArrayLike) -> Bounded:
