@@ -79,12 +79,16 @@ class Rates:
     Attributes:
         read_s_per_mb: seconds of one reader a megabyte of granule.
         model_s_per_mb: seconds of one model process a megabyte of granule.
+        cell_read_s: seconds of one reader a 1 km cell, image and points, at 256 pixels.
+        cell_model_s: seconds of one model process a cell and model instance, both encoders, at 256 pixels.
         cpu_usd_per_h: price of a CPU core and hour (inferred: a cloud's list price).
         gpu_usd_per_h: price of a GPU and hour (inferred: a cloud's list price).
     """
 
     read_s_per_mb: float
     model_s_per_mb: float
+    cell_read_s: float
+    cell_model_s: float
     cpu_usd_per_h: float
     gpu_usd_per_h: float
 

@@ -20,6 +20,9 @@ from carbonray.io.inventory.harmonise import InventoryMergeRules
 from carbonray.io.objectstore import sha256
 from carbonray.io.plant_weather import PlantWeatherRules
 from carbonray.io.reported.reading import ReportedRules
+from carbonray.io.urban import masks
+from carbonray.io.urban.basemap import BasemapRules
+from carbonray.io.urban.poi_rows import PoiRules
 from carbonray.io.weather import PlumeWindRules
 from carbonray.models.generation import GenerationRules
 from carbonray.overlays import at, from_file, from_override, known, mapping, merged, paths, unknown
@@ -42,6 +45,9 @@ from carbonray.science.spatial import gridding
 from carbonray.science.spatial.folds import FoldRules
 from carbonray.science.spatial.tiling import TileRules
 from carbonray.science.stats.bootstrap import BootstrapRules
+from carbonray.stages.cell_encoding import CellPredictRules
+from carbonray.stages.cell_networks import CellTrainRules
+from carbonray.stages.cell_regression import GridRules
 from carbonray.stages.generation_folds import GenerationFoldRules
 from carbonray.stages.generation_targets import TargetRules
 from carbonray.stages.held_out import HeldOutRules
@@ -54,6 +60,7 @@ from carbonray.stages.scoring import ScoringRules
 from carbonray.stages.sounding_rules import SoundingRules
 from carbonray.stages.soundings import PredictRules
 from carbonray.stages.swaths import PixelRules
+from carbonray.synthetic.city.knobs import CityKnobs
 from carbonray.synthetic.fleet import FleetRules
 from carbonray.synthetic.plant_views import RenderRules
 from carbonray.synthetic.world import WorldRules
@@ -77,6 +84,10 @@ class Inputs(BaseModel):
     reported: Urls
     labels: Urls
     co2_grid: Urls
+    mask: Urls
+    poi: Urls
+    basemap: Urls
+    night_lights: Urls
     bundles: Urls
     plants: Urls
     truth: Urls
@@ -151,6 +162,20 @@ class Generation(BaseModel):
         return GenerationFoldRules(self.lookback, self.models, self.interval)
 
 
+class Grid(BaseModel):
+    """The 1 km product: what is urban, what points count as, how cells are seen, answered for and learned."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: GridRules
+    mask: masks.MaskRules
+    points: PoiRules
+    categories_url: str
+    basemap: BasemapRules
+    predict: CellPredictRules
+    training: CellTrainRules
+
+
 class Training(BaseModel):
     """Scenes, their division and the fit; `fit` and `config` hold what differs from the registry's entry."""
 
@@ -197,6 +222,7 @@ class Settings(BaseModel):
     plants: Plants
     soundings: Soundings
     generation: Generation
+    grid: Grid
     training: Training
     tune: TuneRules
     tracking: TrackRules
@@ -204,6 +230,7 @@ class Settings(BaseModel):
     world: WorldRules
     fleet: FleetRules
     render: RenderRules
+    cities: CityKnobs
 
     def digest(self, sections: Iterable[str]) -> str:
         """sha256 of some sections, dotted paths, in a canonical form; the same on every machine."""

@@ -13,6 +13,8 @@ from optuna.distributions import BaseDistribution
 
 from carbonray.errors import SettingsError
 from carbonray.models.backbones import STRIDES
+from carbonray.models.cell_registry import CELL_MODELS
+from carbonray.models.opencarbon import MODALITIES
 from carbonray.models.sounding_cnn import patch_fits
 from carbonray.models.sounding_registry import SOUNDING_MODELS
 from tune.distributions import Choice, Distribution, IntUniform, Uniform, log_uniform
@@ -83,6 +85,14 @@ _SCENES: dict[str, Distribution] = {
 }
 _DROPOUT = Uniform(0.0, 0.3)
 
+_CELLS: Mapping[str, Distribution] = {
+    "fit.learning_rate": log_uniform(1e-4, 1e-2),
+    "fit.weight_decay": log_uniform(1e-5, 1e-1),
+    "fit.batch_size": Choice((16, 32, 64)),
+    "fit.augment": Choice((False, True)),
+    "config.d": Choice((16, 32, 64)),
+}
+
 SPACES: dict[str, Space] = {
     "sounding_cnn": Space(
         "soundings.fit.tuned.{model}.{target}",
@@ -137,6 +147,16 @@ SPACES: dict[str, Space] = {
             "fit.epochs": Choice((10, 25, 50)),
         },
     ),
+    "cells": _inferred("grid.training", _CELLS),
+    "cells_contrasted": _inferred(
+        "grid.training",
+        {
+            **_CELLS,
+            "fit.loss.alpha": log_uniform(1e-4, 1.0),
+            "fit.loss.tau": log_uniform(0.02, 0.5),
+            "fit.loss.contrastive_normalize": Choice((False, True)),
+        },
+    ),
     "generation_ndt": _inferred(
         "generation", {"models.ndt_l1": log_uniform(1e-4, 1e-1), "lookback.weighting": _WEIGHTING}
     ),
@@ -147,9 +167,12 @@ SPACES: dict[str, Space] = {
 
 
 def family_of(model: str) -> str:
-    """Key of `SPACES`: sounding models share theirs, every other model has its own."""
+    """Key of `SPACES`: sounding models share theirs, as do networks of cells, every other model has its own."""
     if model in SOUNDING_MODELS:
         return "sounding_cnn" if SOUNDING_MODELS[model].trunk else "sounding_trees"
+    if model in CELL_MODELS:
+        entry = CELL_MODELS[model]
+        return "cells_contrasted" if entry.fit.loss.alpha and entry.config.modalities == MODALITIES else "cells"
     return model
 
 

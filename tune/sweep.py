@@ -24,7 +24,6 @@ from carbonray.errors import CarbonrayError, SettingsError
 from carbonray.io import objectstore
 from carbonray.io.table_store import encode_table
 from carbonray.pipelines.planning import WriteObjects, unit_of
-from carbonray.science.spatial.folds import N_FOLDS
 from carbonray.settings import Settings, load, overrides_of
 from carbonray.training.learner import Learner, Target
 from carbonray.training.learners import learner_of
@@ -123,7 +122,7 @@ def _execute(run: Run, sweep: Sweep, learner: Learner, wanted: dict[Target, Spac
     _commit(run, "best", {BEST: best, TRIALS: encode_table(_table(trials, tables.TRIALS), ("target", "number"))})
     fold = settings.tune.test_fold
     tuned = overlaid(settings, record.best_overlay(found))
-    learner.fit(run, prepared, tuned, tuple(range(N_FOLDS)), "bundles")
+    learner.fit(run, prepared, tuned, learner.instances(prepared, tuned), "bundles")
     learner.fit(run, prepared, settings, (fold,), "default")
     tier = str(run.facts.get("data_tier", "unknown"))
     judging = Judging(fold, settings.evaluation.bootstrap, settings.tune.seed, tier)

@@ -33,8 +33,8 @@ FILE = "run.json"
 # whose next version may give other bytes: numbers, geometry, what is read and how it is written
 LIBRARIES = (
     "carbonray", "ray", "torch", "numpy", "scipy", "pyarrow", "zarr", "xarray", "safetensors", "h5netcdf", "h5py",
-    "kornia", "numcodecs", "optuna", "pandas", "pyproj", "pystac", "python-calamine", "rapidfuzz", "rasterio",
-    "scikit-learn", "shapely", "xgboost", "xgboost-cpu",
+    "kornia", "numcodecs", "optuna", "osmium", "pandas", "pyogrio", "pyproj", "pystac", "python-calamine", "rapidfuzz",
+    "rasterio", "scikit-learn", "shapely", "xgboost", "xgboost-cpu",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from carbonray.errors import ContractError
+from carbonray.science.spatial.cells import COLS, ROWS, STEP_DEG
 
 # WGS 84 (EPSG:4326) in OGC WKT 1: a literal, so that the bytes do not depend on the PROJ that is installed
 _WGS84_WKT = (
@@ -111,15 +112,27 @@ HOTSPOT_VARIABLES = (
     GridVariable("no2_umol_m2", "float32", np.nan, "umol m-2", "mean tropospheric NO2 column over valid days"),
 )
 
+CELL_LATTICE = Lattice(ROWS, COLS, STEP_DEG)
+
+CELL_VARIABLES = (
+    GridVariable("emissions_t_co2", "float32", np.nan, "t", "CO2 of the year in the cell"),
+    GridVariable("emissions_t_co2_p05", "float32", np.nan, "t", "lower end of its 90 % interval"),
+    GridVariable("emissions_t_co2_p95", "float32", np.nan, "t", "upper end of its 90 % interval"),
+    GridVariable("emissions_t_c", "float32", np.nan, "t", "carbon of the year in the cell: 12/44 of its CO2"),
+    GridVariable("ln_spread", "float32", np.nan, "1", "standard deviation of ln CO2 over model instances"),
+    GridVariable("poi_attention", "float32", np.nan, "1", "weight of points of interest beside the image"),
+    GridVariable("area_km2", "float32", np.nan, "km2", "area of the cell, of cells that were looked at"),
+)
+
 
 def empty_dataset(layout: GridLayout) -> xr.Dataset:
     """The grid as a lazy dataset of nothing but fill, with its coordinates and attributes."""
-    lattice, side = layout.lattice, layout.rules.shard_px
-    shape = (len(layout.years), lattice.rows, lattice.cols)
+    shape = (len(layout.years), layout.lattice.rows, layout.lattice.cols)
     data = {
         v.name: (
             ("time", "lat", "lon"),
-            da.full(shape, v.fill, dtype=v.dtype, chunks=(1, side, side)),  # type: ignore[no-untyped-call]
+            # one chunk that is never made: a task a shard would take seconds to lay out for the planet's cells
+            da.full(shape, v.fill, dtype=v.dtype, chunks=shape),  # type: ignore[no-untyped-call]
             {"units": v.units, "long_name": v.long_name, "grid_mapping": "spatial_ref"},
         )
         for v in layout.variables

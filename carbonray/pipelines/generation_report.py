@@ -4,8 +4,6 @@ Tables of a handful of plants are read, and reports one plant at a time: memory 
 that the run read is named by its facts.
 """
 
-import json
-import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,11 +18,12 @@ from carbonray.io import ledger, objectstore
 from carbonray.io.inventory.store import INVENTORY, read_inventory
 from carbonray.io.table_store import decode_table
 from carbonray.models.sounding_registry import SOUNDING_MODELS
+from carbonray.pipelines.commands import again
 from carbonray.pipelines.planning import records_of
 from carbonray.pipelines.plant_tables import ANNUAL, DAYS
 from carbonray.publish.generation_facts import GenerationFacts, chosen_plants
 from carbonray.publish.report import ReportFacts, render_report
-from carbonray.settings import Settings, overrides_of
+from carbonray.settings import Settings
 from carbonray.stages.generation_targets import reported_by_plant, reported_days
 from carbonray.stages.reported_years import reported_years
 from carbonray.stages.soundings import FOLDER as HEARD
@@ -32,6 +31,7 @@ from carbonray.vocab.product_tables import PLANTS_30DAY, PLANTS_ANNUAL, SOUNDING
 from carbonray.vocab.tables import QUARANTINE
 
 REPORT = "report.html"
+READS = ("plants", "soundings", "generation", "fleet", "render")
 
 
 def generation_report(run: Run, settings: Settings) -> None:
@@ -46,7 +46,7 @@ def generation_report(run: Run, settings: Settings) -> None:
         run=run.facts,
         generation=generation_facts(run),
         quarantine=_quarantine(run),
-        commands=_commands(run, settings),
+        commands=again(run, settings, READS, [f"plants.store_url={settings.plants.store_url}"]),
     )
     objectstore.put_bytes(objectstore.join(run.url, REPORT), render_report(page))
 
@@ -163,14 +163,3 @@ def _quarantine(run: Run) -> pa.Table:
     return (
         decode_table(objectstore.read_bytes(url), QUARANTINE) if objectstore.exists(url) else QUARANTINE.empty_table()
     )
-
-
-def _commands(run: Run, settings: Settings) -> tuple[str, ...]:
-    """The command that makes the run again, inputs as they were named."""
-    named = [f"inputs.{name}={json.dumps(urls)}" for name, urls in settings.inputs.model_dump().items() if urls]
-    store = f"plants.store_url={settings.plants.store_url}"
-    told = [*named, store, *overrides_of(settings, ("plants", "soundings", "generation", "fleet", "render"))]
-    flags = " ".join(f"--set {shlex.quote(text)}" for text in told)
-    folder, _, run_id = run.url.rpartition("/")
-    again = f"python -m jobs.plants --out {folder} --run-id {run_id} {flags}"
-    return (again, f"carbonray verify {run.url}")

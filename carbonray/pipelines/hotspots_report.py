@@ -13,11 +13,12 @@ from carbonray.engine.run import Run
 from carbonray.engine.verify import QUARANTINE_FILE
 from carbonray.io import grid_store, ledger, objectstore, table_store
 from carbonray.io.ledger import Commit
+from carbonray.pipelines.commands import again
 from carbonray.publish.grid_view import GridView, grid_view
 from carbonray.publish.report import ReportFacts, render_report
 from carbonray.publish.report_sources import Comparison
 from carbonray.science.no2.matching import ClassCount, Overlap
-from carbonray.settings import Settings, overrides_of
+from carbonray.settings import Settings
 from carbonray.vocab import tables
 
 REPORT = "report.html"
@@ -44,7 +45,7 @@ def hotspots_report(run: Run, settings: Settings, *, grid: str, table: str, matc
         comparison=_comparison(run, settings, hotspots, matches),
         daily=daily_table(detected),
         quarantine=_table(run, QUARANTINE_FILE),
-        commands=_commands(run, settings),
+        commands=again(run, settings, ("hotspots",)),
     )
     objectstore.put_bytes(objectstore.join(run.url, REPORT), render_report(facts))
 
@@ -105,11 +106,3 @@ def _comparison(run: Run, settings: Settings, hotspots: pa.Table, matches: str) 
         radius_km=settings.hotspots.inventory.radius_km,
         overlap=overlaps[0] if overlaps else None,
     )
-
-
-def _commands(run: Run, settings: Settings) -> tuple[str, ...]:
-    """The command that makes the run again, inputs as they were named."""
-    named = [f"inputs.{name}={list(urls)}" for name, urls in settings.inputs.model_dump().items() if urls]
-    flags = " ".join(f"--set '{text}'" for text in [*named, *overrides_of(settings, ("hotspots",))])
-    folder, _, run_id = run.url.rpartition("/")
-    return (f"python -m jobs.hotspots --out {folder} --run-id {run_id} {flags}", f"carbonray verify {run.url}")

@@ -1,7 +1,5 @@
 """The page of a run on power plants, made from its committed products alone, so that it can be made again."""
 
-import json
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -17,12 +15,13 @@ from carbonray.io.image_store import PlantYear, read_images
 from carbonray.io.inventory.store import CONFLICTS, INVENTORY, read_inventory
 from carbonray.io.ledger import Commit
 from carbonray.io.table_store import decode_table
+from carbonray.pipelines.commands import again
 from carbonray.pipelines.planning import records_of
 from carbonray.publish.report import ReportFacts, render_report
 from carbonray.publish.report_plants import ImageSample, PlantFacts
 from carbonray.science.power.band_math import values
 from carbonray.science.spatial.geodesy import utc_year
-from carbonray.settings import Settings, overrides_of
+from carbonray.settings import Settings
 from carbonray.stages.rejections import PAPER_TABLE_1, rejection_counts
 from carbonray.vocab.plant_tables import INVENTORY_CONFLICTS, LABELS, REJECTIONS
 from carbonray.vocab.plants import FGD, NDT
@@ -54,12 +53,13 @@ def plants_report(run: Run, settings: Settings) -> None:
         labels={key: (on[key], off[key]) for key in before},
         samples=tuple(_samples(run, settings, labelled)),
     )
+    earlier = [f"plants.earlier_url={settings.plants.earlier_url}"] if settings.plants.earlier_url else []
     page = ReportFacts(
         title="Power plants",
         run=run.facts,
         plants=facts,
         quarantine=_table(run, QUARANTINE_FILE, QUARANTINE),
-        commands=_commands(run, settings),
+        commands=again(run, settings, ("plants", "fleet", "render"), earlier),
     )
     objectstore.put_bytes(objectstore.join(run.url, REPORT), render_report(page))
 
@@ -118,13 +118,3 @@ def _true_colour(reflectance: NDArray[np.float32]) -> NDArray[np.uint8]:
     low, high = np.percentile(reflectance[known], _DISPLAY_PERCENTILES) if known.any() else (0.0, 1.0)
     shown = np.where(known, (reflectance - low) / max(high - low, 1e-6), 0.0)
     return np.moveaxis(np.clip(255.0 * shown, 0, 255), 0, -1).astype(np.uint8)
-
-
-def _commands(run: Run, settings: Settings) -> tuple[str, ...]:
-    """The command that makes the run again, inputs as they were named."""
-    named = [f"inputs.{name}={json.dumps(urls)}" for name, urls in settings.inputs.model_dump().items() if urls]
-    earlier = [f"plants.earlier_url={settings.plants.earlier_url}"] if settings.plants.earlier_url else []
-    texts = [*named, *earlier, *overrides_of(settings, ("plants", "fleet", "render"))]
-    flags = " ".join(f"--set {shlex.quote(text)}" for text in texts)
-    folder, _, run_id = run.url.rpartition("/")
-    return (f"python -m jobs.ingest --out {folder} --run-id {run_id} {flags}", f"carbonray verify {run.url}")

@@ -1,4 +1,4 @@
-"""The small Earth as files: granules with their truth, and a fleet of power plants with all that is told of it."""
+"""The small Earth as files: granules with their truth, a fleet of power plants with all that is told of it, cities."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,17 @@ from carbonray.io.objectstore import sha256
 from carbonray.pipelines.planning import tiers_of
 from carbonray.settings import Settings
 from carbonray.synthetic import world
+from carbonray.synthetic.city.cities import drawn_city
+from carbonray.synthetic.city.files import MakeCities, basemap_tiles
+from carbonray.synthetic.city.knobs import chosen_cities
 from carbonray.synthetic.fleet import FleetRules, plants_of
 from carbonray.synthetic.fleet_emissions import no2_stacks
 from carbonray.synthetic.fleet_files import MakeFleet, image_years
 from carbonray.synthetic.world import DATA_TIER, WorldRules
 
-SUMMARY = "a small Earth in the files of real products: TROPOMI swaths over known sources, a fleet of power plants"
-SECTIONS = ("world", "fleet", "render")
-PARTS = ("swaths", "fleet", "images")
+SUMMARY = "a small Earth in the files of real products: TROPOMI swaths over known sources, power plants, cities"
+SECTIONS = ("world", "fleet", "render", "cities")
+PARTS = ("swaths", "fleet", "images", "cities")
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class MakeSwaths:
 
 
 def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
-    """One unit a granule, a day of weather, a plant's reports, a plant's images of one imager and year, and the truth.
+    """One unit a granule, a weather day, a plant's reports, its images of one imager and year, a piece of a city.
 
     Raises:
         SettingsError: `world.parts` names no part there is.
@@ -63,16 +66,17 @@ def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
             expected=f"some of {', '.join(PARTS)}",
             remedy="Correct the setting.",
         )
-    made = {"swaths": _swath_units, "fleet": _fleet_units, "images": _image_units}
+    made = {"swaths": _swath_units, "fleet": _fleet_units, "images": _image_units, "cities": _city_units}
     return tuple(unit for part in PARTS if part in parts for unit in made[part](settings, digest))
 
 
 def run(run: Run, settings: Settings) -> None:
-    """Executes one pass for the swaths and one for the fleet."""
+    """Executes a pass each for the swaths, the fleet and the cities."""
     units = plan(settings, run.settings_digest)
     readers: dict[str, Reader] = {
         "world": MakeSwaths(settings.world, settings.fleet),
         "fleet": MakeFleet(settings.fleet, settings.render),
+        "cities": MakeCities(chosen_cities(settings.cities), settings.cities.px),
     }
     commits = []
     for name, reader in readers.items():
@@ -117,6 +121,16 @@ def _image_units(settings: Settings, digest: str) -> list[Unit]:
         )
         for plant, imager, year in image_years(settings.fleet)
     ]
+
+
+def _city_units(settings: Settings, digest: str) -> list[Unit]:
+    units = []
+    for number, rules in enumerate(chosen_cities(settings.cities)):
+        units.append(_unit("cities", digest, f"{rules.name}-tables", kind="tables", city=number))
+        for row, col in basemap_tiles(drawn_city(rules)):
+            key = f"{rules.name}-basemap-{row:04d}-{col:04d}"
+            units.append(_unit("cities", digest, key, kind="basemap", city=number, row=row, col=col))
+    return units
 
 
 def _unit(pass_name: str, digest: str, key: str, **partition: int | str) -> Unit:

@@ -13,7 +13,6 @@ import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
 
-from carbonray.publish.grid_view import GridView
 from carbonray.publish.svg import Axis, Markup, path, picture, png_uri, tag, text
 
 Floats = NDArray[np.float64]
@@ -22,7 +21,7 @@ WORLD_WIDTH, WORLD_HEIGHT = 960.0, 470.0
 MAP_WIDTH = 460.0
 _EQUAL_EARTH = (1.340264, -0.081106, 0.000893, 0.003796)
 _WHITE_BELOW = 0.1  # share of the scale over which colours grow out of white
-_FRAME_LEFT, _FRAME_TOP, _FRAME_FOOT = 40.0, 8.0, 62.0
+_FRAME_LEFT, _FRAME_TOP, _FRAME_FOOT = 50.0, 8.0, 62.0
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,33 @@ class Marks:
 
 
 @dataclass(frozen=True)
+class Window:
+    """What a map shows: (y,) pixel centres descending, (x,) ascending, degrees, and its name, unique on the page."""
+
+    lat: Floats
+    lon: Floats
+    name: str
+
+
+@dataclass(frozen=True)
 class Shading:
-    """How a field is coloured: its name, its colours from matplotlib, and the value of the last colour."""
+    """How a field is coloured.
+
+    Attributes:
+        title: its name.
+        colours: of matplotlib.
+        high: value of the last colour.
+        units: behind numbers.
+        low: value of the first colour.
+        from_white: whether the first colours are drowned in white, as for amounts.
+    """
 
     title: str
     colours: str
     high: float
     units: str = ""
+    low: float = 0.0
+    from_white: bool = True
 
 
 def world_map(marks: tuple[Marks, ...], window: tuple[float, float, float, float] | None) -> Markup:
@@ -87,12 +106,12 @@ def equal_earth(lon_lat: Floats) -> Floats:
     return np.column_stack([WORLD_WIDTH / 2 + scale * x, WORLD_HEIGHT / 2 - scale * y])
 
 
-def region_map(view: GridView, field: Floats, shading: Shading, marks: tuple[Marks, ...]) -> Markup:
-    """A window of the annual grid, north up, east-west shortened as at its middle latitude."""
+def region_map(view: Window, field: Floats, shading: Shading, marks: tuple[Marks, ...] = ()) -> Markup:
+    """A window of a grid, north up, east-west shortened as at its middle latitude."""
     x, y = _frame(view)
     height = y.end + _FRAME_FOOT
     west, east = float(x.low), float(x.high)
-    clip = f"clip-{view.year}-{shading.colours}"
+    clip = f"clip-{view.name}-{shading.title}".lower().replace(" ", "-")
     box = {"x": x.start, "y": y.start, "width": x.end - x.start, "height": y.end - y.start}
     coast = "".join(
         path(np.column_stack([x.at(ring[:, 0] + turn), y.at(ring[:, 1])]), close=True)
@@ -116,7 +135,7 @@ def region_map(view: GridView, field: Floats, shading: Shading, marks: tuple[Mar
             _mark(float(x.at(lon[k])), float(y.at(group.lat[k])), group.shape, group.names[k], 7.0, style="hollow")
             for k in np.flatnonzero(inside)
         ]
-    return picture(MAP_WIDTH, height, f"Map of {shading.title.lower()} in {view.year}", *layers)
+    return picture(MAP_WIDTH, height, f"Map of {shading.title.lower()}, {view.name}", *layers)
 
 
 def legend_mark(shape: str) -> Markup:
@@ -124,7 +143,7 @@ def legend_mark(shape: str) -> Markup:
     return tag("svg", _mark(8.0, 8.0, shape, "", 5.0), viewBox="0 0 16 16", class_="key", aria_hidden="true")
 
 
-def _frame(view: GridView) -> tuple[Axis, Axis]:
+def _frame(view: Window) -> tuple[Axis, Axis]:
     """Axes of longitude and latitude; the latitude axis runs from north to south."""
     step_x, step_y = (abs(axis[1] - axis[0]) if axis.size > 1 else 0.05 for axis in (view.lon, view.lat))
     west, east = view.lon[0] - step_x / 2, view.lon[-1] + step_x / 2
@@ -152,19 +171,20 @@ def _mark(x: float, y: float, shape: str, name: str, size: float, style: str = "
 
 
 def _coloured(field: Floats, shading: Shading) -> NDArray[np.uint8]:
-    """(y, x, 4) colours from white at zero on; transparent where nothing is known."""
-    share = np.clip(field / shading.high, 0.0, 1.0)
+    """(y, x, 4) colours, from white at zero on; transparent where nothing is known."""
+    share = np.clip((field - shading.low) / (shading.high - shading.low), 0.0, 1.0)
     known = np.nan_to_num(share)
     rgba = np.asarray(colormaps[shading.colours](known), np.float64)
-    ink = np.minimum(known / _WHITE_BELOW, 1.0)[..., None]
-    rgba[..., :3] = 1.0 - ink * (1.0 - rgba[..., :3])
+    if shading.from_white:
+        ink = np.minimum(known / _WHITE_BELOW, 1.0)[..., None]
+        rgba[..., :3] = 1.0 - ink * (1.0 - rgba[..., :3])
     rgba[np.isnan(share)] = 0.0
     return np.asarray(np.rint(255 * rgba), np.uint8)
 
 
 def _colour_bar(shading: Shading, x: Axis, top: float) -> list[Markup]:
-    bar = Axis(0.0, shading.high, x.start, x.end)
-    strip = _coloured(np.linspace(0.0, shading.high, 128)[None], shading)
+    bar = Axis(shading.low, shading.high, x.start, x.end)
+    strip = _coloured(np.linspace(shading.low, shading.high, 128)[None], shading)
     width = x.end - x.start
     ticks = [text(float(bar.at(v)), top + 23, f"{v:g}{shading.units}", _anchor(v, bar), "tick") for v in bar.ticks(4)]
     return [

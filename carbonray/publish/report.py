@@ -17,6 +17,7 @@ from carbonray.publish.generation_facts import GenerationFacts
 from carbonray.publish.grid_view import GridView
 from carbonray.publish.page import banner, document, figure, legend_entry, section, side_by_side, table, tall, tiles
 from carbonray.publish.report_generation import generation_sections, generation_sentence
+from carbonray.publish.report_grid import GridFacts, grid_sections, grid_sentence
 from carbonray.publish.report_plants import PlantFacts, plant_sections, plant_sentence
 from carbonray.publish.report_sources import Comparison
 from carbonray.publish.svg import Markup, escaped, tag
@@ -52,6 +53,7 @@ class ReportFacts:
         comparison: the hotspots against an inventory of sources.
         plants: the power plants, their images and what was excluded.
         generation: their years: capacity factor, generation and CO2.
+        grid: urban cells of 1 km.
         daily: columns `day` (from 1970-01-01), `n_judged` and `n_detected` (pixels).
         quarantine: `vocab.tables.QUARANTINE`.
         scores: evaluation tables.
@@ -66,6 +68,7 @@ class ReportFacts:
     comparison: Comparison | None = None
     plants: PlantFacts | None = None
     generation: GenerationFacts | None = None
+    grid: GridFacts | None = None
     daily: pa.Table | None = None
     quarantine: pa.Table | None = None
     scores: tuple[ScoreTable, ...] = ()
@@ -81,6 +84,7 @@ def render_report(facts: ReportFacts) -> bytes:
         "Inventory": report_sources.inventory_section(facts.comparison),
         "Days": _days(facts.daily),
         **(generation_sections(facts.generation) if facts.generation else {}),
+        **(grid_sections(facts.grid) if facts.grid else {}),
         **(plant_sections(facts.plants) if facts.plants else {}),
         "Skill": _skill(facts.scores, facts.curves),
         "Run": report_run.run_section(facts.run),
@@ -111,7 +115,8 @@ def _opening(facts: ReportFacts) -> list[Markup]:
 def _lead(facts: ReportFacts) -> str:
     found = report_sources.summary_sentence(facts.hotspots, facts.comparison, facts.daily)
     years = generation_sentence(facts.generation) if facts.generation else ""
-    return " ".join(filter(None, (found, years, plant_sentence(facts.plants) if facts.plants else "")))
+    cells = grid_sentence(facts.grid) if facts.grid else ""
+    return " ".join(filter(None, (found, years, cells, plant_sentence(facts.plants) if facts.plants else "")))
 
 
 def _first_numbers(facts: ReportFacts) -> dict[str, object]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from carbonray.publish.charts import class_chart, date_text, interval_bar
 from carbonray.publish.grid_view import GridView
-from carbonray.publish.maps import Marks, Shading, legend_mark, region_map, world_map
+from carbonray.publish.maps import Marks, Shading, Window, legend_mark, region_map, world_map
 from carbonray.publish.page import fact_list, figure, legend_entry, section, side_by_side, table
 from carbonray.publish.svg import Markup, escaped, tag
 from carbonray.science.no2.matching import ClassCount, Overlap
@@ -136,7 +136,9 @@ def _year_maps(view: GridView, marks: tuple[Marks, ...]) -> Markup:
         f"Mean relative emission over valid days, {view.year}.",
         f"Share of valid days with a detection, {view.year}.",
     )
-    drawn = (region_map(view, view.rel_emission, strength, marks), region_map(view, view.detect_freq, often, marks))
+    window = Window(view.lat, view.lon, str(view.year))
+    fields = ((view.rel_emission, strength), (view.detect_freq, often))
+    drawn = (region_map(window, field, shading, marks) for field, shading in fields)
     return side_by_side(*(figure(m, c) for m, c in zip(drawn, captions, strict=True)))
 
 

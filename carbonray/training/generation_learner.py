@@ -18,6 +18,7 @@ from carbonray.io.plant_product import open_product
 from carbonray.models.generation_ensemble import opened_ensemble
 from carbonray.pipelines.planning import require_complete, tiers_of
 from carbonray.pipelines.plant_sources import open_store
+from carbonray.science.spatial.folds import N_FOLDS
 from carbonray.science.stats.metrics import rmse
 from carbonray.settings import Settings
 from carbonray.stages.generation_folds import GenerationFoldRules
@@ -85,6 +86,10 @@ class GenerationLearner:
         sources, facts = _sources(settings)
         run.facts |= facts
         return sources
+
+    def instances(self, prepared: GenerationSources, settings: Settings) -> tuple[int, ...]:
+        """Four."""
+        return tuple(range(N_FOLDS))
 
     def trial(self, prepared: GenerationSources, settings: Settings, target: str) -> GenerationTrial:
         """Within the fold that the instance of the test fold learns from."""

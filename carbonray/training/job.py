@@ -4,7 +4,6 @@ from carbonray.contract import Unit
 from carbonray.engine import cluster
 from carbonray.engine.run import Run
 from carbonray.errors import SettingsError
-from carbonray.science.spatial.folds import N_FOLDS
 from carbonray.settings import Settings
 from carbonray.training.learners import learner_of
 
@@ -26,28 +25,32 @@ def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
 def run(run: Run, settings: Settings) -> None:
     """Fits the instances asked for, or takes up fits that died."""
     learner = learner_of(settings.model)
-    instances = instances_of(settings)
     if run.rules.backend == "ray":
         cluster.connect(run.rules.local)
-    learner.fit(run, learner.prepare(run, settings), settings, instances, FOLDER)
+    prepared = learner.prepare(run, settings)
+    learner.fit(run, prepared, settings, asked_of(settings, learner.instances(prepared, settings)), FOLDER)
 
 
 def publish(run: Run, settings: Settings) -> None:
     """Nothing beside the bundles themselves."""
 
 
-def instances_of(settings: Settings) -> tuple[int, ...]:
+def asked_of(settings: Settings, known: tuple[int, ...]) -> tuple[int, ...]:
     """The rotations asked for; none given is the model's own habit.
+
+    Args:
+        settings: of the run.
+        known: every rotation there is.
 
     Raises:
         SettingsError: one is no rotation.
     """
     chosen = settings.training.instances
-    if set(chosen) - set(range(N_FOLDS)):
+    if set(chosen) - set(known):
         raise SettingsError(
             f"{list(chosen)} are no instances",
             where="training.instances",
-            expected=f"some of 0 to {N_FOLDS - 1}",
+            expected=f"some of {', '.join(map(str, known))}",
             remedy="Leave it empty for the model's own habit.",
         )
     return tuple(dict.fromkeys(chosen))

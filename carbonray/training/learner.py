@@ -93,6 +93,10 @@ class Learner(Protocol):
         """Makes the data that fits read, in passes of the run; answers where it is, in plain values."""
         ...
 
+    def instances(self, prepared: Any, settings: Settings) -> tuple[int, ...]:
+        """Every rotation there is of the folds of the data."""
+        ...
+
     def trial(self, prepared: Any, settings: Settings, target: str) -> Trial:
         """A trial of these settings; rows of the search's test fold change none of its reports."""
         ...

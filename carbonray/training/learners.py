@@ -5,6 +5,7 @@ of a known kind touches that registry alone.
 """
 
 from carbonray.errors import SettingsError
+from carbonray.training.cell_learner import CellLearner
 from carbonray.training.generation_learner import GenerationLearner
 from carbonray.training.learner import Learner
 from carbonray.training.scene_learner import SceneLearner
@@ -14,6 +15,7 @@ LEARNERS: dict[str, Learner] = {
     "scenes": SceneLearner(),
     "soundings": SoundingLearner(),
     "generation": GenerationLearner(),
+    "cells": CellLearner(),
 }
 
 

@@ -22,7 +22,7 @@ from carbonray.models.detector import dataclass_of, network_of
 from carbonray.models.fit import FitRules
 from carbonray.models.lockstep import Lockstep
 from carbonray.models.registry import MODELS
-from carbonray.science.spatial.folds import Rotation, rotation, search_turns
+from carbonray.science.spatial.folds import N_FOLDS, Rotation, rotation, search_turns
 from carbonray.settings import Settings, overrides_of
 from carbonray.training.launch import run_fits
 from carbonray.training.learner import Floats, HeldOutAnswers, Report, Target, flat
@@ -146,6 +146,10 @@ class SceneLearner:
         shards = {split: tuple(shards) for split, shards in written_scenes(job).items()}
         run.facts["data_tier"], run.facts["folds"] = TIER, shard_folds(shards)
         return Scenes(job, shards, run.url)
+
+    def instances(self, prepared: Scenes, settings: Settings) -> tuple[int, ...]:
+        """Four."""
+        return tuple(range(N_FOLDS))
 
     def trial(self, prepared: Scenes, settings: Settings, target: str) -> SceneTrial:
         """Over the turns of the search."""

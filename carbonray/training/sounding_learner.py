@@ -148,6 +148,10 @@ class SoundingLearner:
         run.facts["data_tier"], run.facts["store_url"] = samples.tier, store.url
         return samples
 
+    def instances(self, prepared: Samples, settings: Settings) -> tuple[int, ...]:
+        """Four."""
+        return ALL
+
     def trial(self, prepared: Samples, settings: Settings, target: str) -> "NetworkTrial | TreeTrial":
         """Over the turns of the search."""
         model, rules = settings.model, settings.soundings.fit

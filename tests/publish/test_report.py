@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carbonray.publish.grid_view import grid_view
-from carbonray.publish.maps import Shading, region_map, world_map
+from carbonray.publish.maps import Shading, Window, region_map, world_map
 from carbonray.publish.page import shown
 from carbonray.publish.report import ReportFacts, render_report
 from carbonray.publish.svg import Axis, escaped, path, tag
@@ -159,7 +159,8 @@ def test_a_view_runs_across_180_without_a_break():
     assert view is not None
     assert view.lon == pytest.approx([178.75, 179.25, 179.75, 180.25, 180.75, 181.25])
     assert np.flatnonzero(np.isfinite(view.rel_emission[1])).tolist() == [1, 4]
-    drawn = region_map(view, view.rel_emission, Shading("Relative emission", "YlOrRd", 1.0), ())
+    window = Window(view.lat, view.lon, str(view.year))
+    drawn = region_map(window, view.rel_emission, Shading("Relative emission", "YlOrRd", 1.0))
     assert "180°" in drawn
     assert "NaN" not in drawn
     assert "nan" not in world_map((), (178.0, 30.0, 182.0, 40.0))

@@ -99,6 +99,9 @@ class ToyLearner:
         fails = settings.training.config["fails"]
         return ToyTrial(target, error_of(settings, target), 10, self.seconds, fails)
 
+    def instances(self, prepared: int, settings: Settings) -> tuple[int, ...]:
+        return (0, 1, 2, 3)
+
     def fit(self, run: Run, prepared: int, settings: Settings, instances: tuple[int, ...], folder: str) -> None:
         digest = settings.digest(self.sections)
         units = []
