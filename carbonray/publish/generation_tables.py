@@ -15,8 +15,8 @@ from carbonray.publish.generation_charts import Scatter
 from carbonray.publish.generation_facts import KINDS, Row
 from carbonray.publish.page import MISSING, fact_list, shown, table, tall
 from carbonray.publish.svg import Markup, escaped, joined, tag
-from carbonray.science.stats.bootstrap import BootstrapRules
-from carbonray.science.stats.plant_scores import Score, error_scores, plant_draws
+from carbonray.science.stats.bootstrap import BootstrapRules, block_draws
+from carbonray.science.stats.plant_scores import Score, error_scores
 
 MEGA = 1e6  # MWh of a TWh, t of a Mt
 _WATCHED = {"BOTH": Markup("NDT&nbsp;+&nbsp;FGD")}
@@ -129,7 +129,7 @@ def score_cells(scatter: Scatter, plants: Sequence[str], rules: BootstrapRules |
         if not group.any():
             continue
         reported, modelled, of = scatter.reported[group], scatter.modelled[group], np.asarray(plants, object)[group]
-        draws = plant_draws(of.astype(str), rules or BootstrapRules(), seed=0)
+        draws = block_draws(of.astype(str), rules or BootstrapRules(), seed=0)
         alone = draws.times.shape[1] < 2  # one plant resampled is always itself
         digits = 2 if scatter.units else 3
         scores = [_scored(score, digits, alone=alone) for score in error_scores(reported, modelled, draws)]

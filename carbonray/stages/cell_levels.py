@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from carbonray.errors import ContractError, DataError
 from carbonray.models.opencarbon import OpenCarbon
 from carbonray.science.stats.block_scores import resampled_mean, resampled_spearman
-from carbonray.science.stats.bootstrap import BootstrapRules, interval
+from carbonray.science.stats.bootstrap import BlockDraws, BootstrapRules, block_draws, interval
 from carbonray.science.stats.metrics import spearman
-from carbonray.science.stats.plant_scores import PlantDraws, plant_draws
 from carbonray.science.urban.cell_splits import CellSplitRules, group_names
 from carbonray.stages.cell_streams import CellStream
 from carbonray.vocab.cell_insight_tables import CELL_ATTENTION_LEVELS, CELL_ATTENTION_TRENDS, CELL_CATEGORY_WEIGHTS
@@ -225,22 +224,22 @@ def _trend_rows(cells: WeighedCells, weight: Floats, rules: LevelRules) -> Itera
         yield {**told, "trend": trend_of(ends.low, ends.high), **_counted(cells, level > 0, draws)}
 
 
-def _draws(cells: WeighedCells, rules: LevelRules) -> PlantDraws:
+def _draws(cells: WeighedCells, rules: LevelRules) -> BlockDraws:
     split = CellSplitRules(by="blocks", block_km=rules.block_km)
     blocks = np.array(group_names(cells.cell_id, [""] * len(cells.cell_id), split))
-    return plant_draws(blocks, rules.bootstrap, rules.seed)
+    return block_draws(blocks, rules.bootstrap, rules.seed)
 
 
-def _mean_within(value: Floats, within: Bools, draws: PlantDraws) -> Floats:
+def _mean_within(value: Floats, within: Bools, draws: BlockDraws) -> Floats:
     """(resample,) mean over some of the cells; NaN where none of them was drawn."""
     whole = resampled_mean(within, draws)
     return np.asarray(resampled_mean(value * within, draws) / np.where(whole > 0.0, whole, np.nan), np.float64)
 
 
-def _counted(cells: WeighedCells, within: Bools, draws: PlantDraws) -> dict[str, Any]:
+def _counted(cells: WeighedCells, within: Bools, draws: BlockDraws) -> dict[str, Any]:
     return {
         "cells": int(within.sum()),
-        "blocks": len(np.unique(draws.plant[within])),
+        "blocks": len(np.unique(draws.block[within])),
         "data_tier": cells.keys["data_tier"],
     }
 

@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from carbonray.errors import ContractError
 from carbonray.science.stats import metrics
 from carbonray.science.stats.block_scores import resampled_errors, resampled_mean, resampled_spearman
-from carbonray.science.stats.bootstrap import BootstrapRules, interval
-from carbonray.science.stats.plant_scores import PlantDraws, plant_draws
+from carbonray.science.stats.bootstrap import BlockDraws, BootstrapRules, block_draws, interval
 from carbonray.science.urban.cell_splits import CellSplitRules, group_names
 from carbonray.stages.cell_answers import Judged, ModelAnswers, Said
 from carbonray.vocab.cell_score_tables import CELL_DIFFERENCES, CELL_SCORES
@@ -71,7 +70,7 @@ class Metric:
     units: str
     good: Literal["large", "small", ""]
     value: Callable[[Floats, Said], float]
-    drawn: Callable[[Floats, Said, PlantDraws], Floats]
+    drawn: Callable[[Floats, Said, BlockDraws], Floats]
 
 
 def _error(name: str, units: str, good: Literal["large", "small", ""], *, in_tonnes: bool) -> Metric:
@@ -160,7 +159,7 @@ def score_tables(
     rules = rules or CellScoreRules()
     split = CellSplitRules(by="blocks", block_km=rules.block_km)
     blocks = np.array(group_names(judged.cell, [""] * len(judged.cell), split))
-    draws = plant_draws(blocks, rules.bootstrap, rules.seed)
+    draws = block_draws(blocks, rules.bootstrap, rules.seed)
     counts = {"cells": len(judged.cell), "blocks": draws.times.shape[1]}
     found: dict[str, ModelScores] = {}
     rows: list[dict[str, Any]] = []
@@ -199,7 +198,7 @@ def negative_control(difference: Mapping[str, Any]) -> NegativeControl:
     return NegativeControl(low <= 0.0 <= high, float(difference["difference"]), 0.5 * (high - low))
 
 
-def _scores(judged: Judged, model: ModelAnswers, draws: PlantDraws) -> ModelScores:
+def _scores(judged: Judged, model: ModelAnswers, draws: BlockDraws) -> ModelScores:
     seeds = tuple(sorted(model.by_seed))
     said = [model.by_seed[seed].of(judged.cell, model.model) for seed in seeds]
     of = {

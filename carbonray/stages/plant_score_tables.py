@@ -13,9 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from carbonray.models.generation_peers import TRAIN_MEAN
-from carbonray.science.stats.bootstrap import BootstrapRules
+from carbonray.science.stats.bootstrap import BlockDraws, BootstrapRules, block_draws
 from carbonray.science.stats.metrics import mbe, rmse
-from carbonray.science.stats.plant_scores import PlantDraws, Score, error_scores, map_score, plant_draws
+from carbonray.science.stats.plant_scores import Score, error_scores, map_score
 from carbonray.stages.generation_folds import HeldOut, role_of
 from carbonray.stages.published_plants import PAPER_ANNUAL, PAPER_COVERAGE, PAPER_GENERATION, PAPER_SOUNDINGS, Triple
 from carbonray.vocab.plant_score_tables import ANNUAL_SCORES, COVERAGE, GENERATION_SCORES, SOUNDING_SCORES
@@ -82,7 +82,7 @@ def sounding_scores(answers: Iterable[SoundingAnswers], rules: PlantScoreRules |
     """
     rules, rows = rules or PlantScoreRules(), []
     for said in answers:
-        draws = plant_draws(said.plant, rules.bootstrap, rules.seed)
+        draws = block_draws(said.plant, rules.bootstrap, rules.seed)
         ranked = map_score(said.is_on, said.on_score, draws)
         key = (said.keys["validation"], said.keys["structure_kind"], said.keys["imager"], said.keys["model"])
         published = PAPER_SOUNDINGS.get(key, (_UNPRINTED,) * 3)
@@ -173,7 +173,7 @@ def _error_table(
 ) -> pa.Table:
     rows = []
     for said in answers:
-        draws = plant_draws(said.plant, rules.bootstrap, rules.seed)
+        draws = block_draws(said.plant, rules.bootstrap, rules.seed)
         # the paper's row is that of its own model: beside a peer or a baseline it would compare nothing
         published = printed(said.keys) if said.keys["role"] == "model" else None
         plants, rmse_, base_rmse, mbe_, base_mbe = published or (0, _UNPRINTED, _NAN, _UNPRINTED, _NAN)
@@ -192,7 +192,7 @@ def _error_table(
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _errors(said: Answers, draws: PlantDraws) -> dict[str, Any]:
+def _errors(said: Answers, draws: BlockDraws) -> dict[str, Any]:
     squared, bias = error_scores(said.observed, said.predicted, draws)
     baseline = rmse(said.observed, said.baseline)
     return {

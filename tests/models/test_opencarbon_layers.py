@@ -113,3 +113,18 @@ def test_attention_of_tokens_is_as_the_formula_says() -> None:
     expected = torch.stack(heads, 1) @ attention.out.weight[0] + attention.out.bias
     assert torch.allclose(attention(query, key, key)[0], expected, atol=1e-6)
     assert parameter_count(attention) == 15
+
+
+@pytest.mark.parametrize(("side", "share"), [(64, 0.74), (72, 1.0), (80, 1.0), (96, 1.0), (256, 1.0)])
+def test_what_the_encoder_of_points_reads_of_a_cell(side: int, share: float) -> None:
+    """Strides that do not come out even leave a rim unread but for the gates (grid.basemap.image_px says so)."""
+    torch.manual_seed(0)
+    encoder = PoiEncoder(1, side, 4, "london", se=False).eval()  # statistics of a batch would tie all pixels
+    with torch.no_grad():
+        for parameter in encoder.parameters():
+            parameter.abs_()
+    counts = torch.ones(2, 1, side, side, requires_grad=True)
+    encoder(counts).sum().backward()
+    assert counts.grad is not None
+    read = (counts.grad[0, 0] != 0).float().mean().item()
+    assert read == pytest.approx(share, abs=0.005)

@@ -1,7 +1,7 @@
 """Scores of every resample of blocks: errors from sums by block, rank correlation from multiplicities.
 
 Source: SCIENCE 0.2. What `metrics` says of rows that are repeated as often as their block was drawn, without repeating
-them: sums are made once. Arrays are (row,), draws are those of `plant_scores.plant_draws`, whatever the blocks are.
+them: sums are made once. Arrays are (row,), draws are those of `bootstrap.block_draws`, whatever the blocks are.
 Answers are (resample,), NaN where a score is undefined.
 """
 
@@ -10,14 +10,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from carbonray.science.stats.plant_scores import PlantDraws
+from carbonray.science.stats.bootstrap import BlockDraws
 
 Floats = NDArray[np.float64]
 
 _NO_SPREAD = 1e-12  # of the squares about the mean of all rows: what rounding leaves of rows that are all alike
 
 
-def resampled_errors(observed: ArrayLike, predicted: ArrayLike, draws: PlantDraws) -> Mapping[str, Floats]:
+def resampled_errors(observed: ArrayLike, predicted: ArrayLike, draws: BlockDraws) -> Mapping[str, Floats]:
     """`mae`, `rmse`, `mbe`, `r2` and `mape`, as `metrics` has them, of every resample."""
     truth, guess = np.asarray(observed, np.float64), np.asarray(predicted, np.float64)
     error, about = guess - truth, truth - truth.mean() if len(truth) else truth
@@ -37,20 +37,20 @@ def resampled_errors(observed: ArrayLike, predicted: ArrayLike, draws: PlantDraw
     }
 
 
-def resampled_mean(value: ArrayLike, draws: PlantDraws) -> Floats:
+def resampled_mean(value: ArrayLike, draws: BlockDraws) -> Floats:
     """Mean of a value of each row, such as whether it lies in a band."""
-    total, count = _sums((np.asarray(value, np.float64), np.ones(len(draws.plant))), draws)
+    total, count = _sums((np.asarray(value, np.float64), np.ones(len(draws.block))), draws)
     return np.asarray(total / _positive(count), np.float64)
 
 
-def resampled_spearman(observed: ArrayLike, predicted: ArrayLike, draws: PlantDraws) -> Floats:
+def resampled_spearman(observed: ArrayLike, predicted: ArrayLike, draws: BlockDraws) -> Floats:
     """Rank correlation, ties sharing their mean rank, as `metrics.spearman` has it."""
     if np.isnan(observed).any() or np.isnan(predicted).any():
         return np.full(len(draws.times), np.nan)
     sides = [np.unique(side, return_inverse=True)[1] for side in (observed, predicted)]
     found = np.full(len(draws.times), np.nan)
     for number, times in enumerate(draws.times):
-        weight = times[draws.plant]
+        weight = times[draws.block]
         truth, guess = (_centred_ranks(side, weight) for side in sides)
         spread = float(weight @ truth**2) * float(weight @ guess**2)
         if spread > 0.0:
@@ -65,10 +65,10 @@ def _centred_ranks(place: NDArray[np.int64], weight: Floats) -> Floats:
     return np.asarray((rank - 0.5 * (held.sum() + 1.0))[place], np.float64)
 
 
-def _sums(columns: tuple[NDArray[np.generic], ...], draws: PlantDraws) -> NDArray[np.float64]:
+def _sums(columns: tuple[NDArray[np.generic], ...], draws: BlockDraws) -> NDArray[np.float64]:
     """(column, resample) totals."""
     blocks = draws.times.shape[1]
-    of_block = np.stack([np.bincount(draws.plant, column, minlength=blocks) for column in columns], axis=1)
+    of_block = np.stack([np.bincount(draws.block, column, minlength=blocks) for column in columns], axis=1)
     return np.asarray((draws.times @ of_block).T, np.float64)
 
 

@@ -95,3 +95,32 @@ def interval(draws: NDArray[Any], rules: BootstrapRules) -> Interval:
         return Interval(float("nan"), float("nan"), len(draws))
     low, high = np.percentile(defined, [rules.lower_pct, rules.upper_pct])
     return Interval(float(low), float(high), len(draws) - defined.size)
+
+
+@dataclass(frozen=True)
+class BlockDraws:
+    """Resamples of blocks, for scores that are computed from how often each was drawn.
+
+    Attributes:
+        block: (row,) position of each row's block among the different ones.
+        times: (resample, block) how often each block was drawn.
+        rules: percentiles.
+    """
+
+    block: NDArray[np.int64]
+    times: Floats
+    rules: BootstrapRules
+
+
+def block_draws(block: NDArray[Any], rules: BootstrapRules, seed: int) -> BlockDraws:
+    """Resamples of the blocks of some rows, such as plants; the same blocks and seed give the same draws.
+
+    Args:
+        block: (row,) the block of each row.
+        rules: number of resamples.
+        seed: of the draws.
+    """
+    names, position = np.unique(block, return_inverse=True)
+    rng = np.random.default_rng(np.random.SeedSequence((seed, len(names))))
+    times = block_bootstrap_sums(np.eye(len(names)), rules, rng) if len(names) else np.zeros((rules.resamples, 0))
+    return BlockDraws(position.astype(np.int64), times, rules)

@@ -7,16 +7,14 @@ plants are resampled by the same draws, so that models are compared in pairs.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from carbonray.science.stats.bootstrap import BootstrapRules, Interval, block_bootstrap_sums, interval
+from carbonray.science.stats.bootstrap import BlockDraws, BootstrapRules, Interval, interval
 from carbonray.science.stats.metrics import mbe, rmse, two_class_map
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -32,36 +30,7 @@ class Score:
         return Interval(self.low, self.high, 0).excludes(baseline)
 
 
-@dataclass(frozen=True)
-class PlantDraws:
-    """Resamples of plants.
-
-    Attributes:
-        plant: (row,) position of each row's plant among the different ones.
-        times: (resample, plant) how often each plant was drawn.
-        rules: percentiles.
-    """
-
-    plant: Ints
-    times: Floats
-    rules: BootstrapRules
-
-
-def plant_draws(plant: NDArray[Any], rules: BootstrapRules, seed: int) -> PlantDraws:
-    """Resamples of the plants of some rows; the same plants and seed give the same draws.
-
-    Args:
-        plant: (row,) the plant of each row.
-        rules: number of resamples.
-        seed: of the draws.
-    """
-    names, position = np.unique(plant, return_inverse=True)
-    rng = np.random.default_rng(np.random.SeedSequence((seed, len(names))))
-    times = block_bootstrap_sums(np.eye(len(names)), rules, rng) if len(names) else np.zeros((rules.resamples, 0))
-    return PlantDraws(position.astype(np.int64), times, rules)
-
-
-def map_score(is_on: ArrayLike, score: ArrayLike, draws: PlantDraws) -> Score:
+def map_score(is_on: ArrayLike, score: ArrayLike, draws: BlockDraws) -> Score:
     """Two-class mAP; resamples in which all rows are on, or all off, are left out.
 
     Raises:
@@ -72,7 +41,7 @@ def map_score(is_on: ArrayLike, score: ArrayLike, draws: PlantDraws) -> Score:
     order = np.argsort(-ranking, kind="stable")
     edge = np.flatnonzero(np.append(np.diff(ranking[order]) != 0.0, True)) if len(order) else order
     first = np.append(0, edge[:-1] + 1) if len(edge) else edge
-    plant, positive = draws.plant[order], on[order]
+    plant, positive = draws.block[order], on[order]
     resampled = np.full(len(draws.times), np.nan)
     for number, times in enumerate(draws.times if len(edge) else ()):
         of_row = times[plant]
@@ -81,12 +50,12 @@ def map_score(is_on: ArrayLike, score: ArrayLike, draws: PlantDraws) -> Score:
     return _score(value, resampled, draws.rules)
 
 
-def error_scores(observed: ArrayLike, predicted: ArrayLike, draws: PlantDraws) -> tuple[Score, Score]:
+def error_scores(observed: ArrayLike, predicted: ArrayLike, draws: BlockDraws) -> tuple[Score, Score]:
     """RMSE and MBE, predicted less observed, in the units of the data."""
     truth, guess = np.asarray(observed, np.float64), np.asarray(predicted, np.float64)
     error, n_plants = guess - truth, draws.times.shape[1]
     sums = np.column_stack(
-        [np.bincount(draws.plant, of, minlength=n_plants) for of in (np.ones(len(error)), error, error**2)]
+        [np.bincount(draws.block, of, minlength=n_plants) for of in (np.ones(len(error)), error, error**2)]
     )
     totals = draws.times @ sums
     with np.errstate(invalid="ignore"):

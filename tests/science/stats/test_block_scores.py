@@ -7,8 +7,7 @@ from hypothesis import given, settings
 
 from carbonray.science.stats import metrics
 from carbonray.science.stats.block_scores import resampled_errors, resampled_mean, resampled_spearman
-from carbonray.science.stats.bootstrap import BootstrapRules, block_bootstrap
-from carbonray.science.stats.plant_scores import PlantDraws, plant_draws
+from carbonray.science.stats.bootstrap import BlockDraws, BootstrapRules, block_bootstrap, block_draws
 
 RULES = BootstrapRules(resamples=40)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -25,7 +24,7 @@ def some_rows(seed: int, n: int = 60, blocks: int = 7) -> tuple[np.ndarray, np.n
 @given(SEEDS)
 def test_scores_of_resamples_are_those_of_repeated_rows(seed: int) -> None:
     block, truth, guess = some_rows(seed)
-    draws = plant_draws(block, RULES, 3)
+    draws = block_draws(block, RULES, 3)
 
     def repeated(score):  # type: ignore[no-untyped-def]
         rng = np.random.default_rng(np.random.SeedSequence((3, len(np.unique(block)))))
@@ -42,7 +41,7 @@ def test_scores_of_resamples_are_those_of_repeated_rows(seed: int) -> None:
 @given(SEEDS)
 def test_r2_keeps_its_digits_far_from_zero(seed: int) -> None:
     block, truth, guess = some_rows(seed)
-    draws = plant_draws(block, RULES, 0)
+    draws = block_draws(block, RULES, 0)
     near, far = (resampled_errors(truth + away, guess + away, draws)["r2"] for away in (0.0, 1e7))
     assert far == pytest.approx(near, rel=1e-5)
 
@@ -50,14 +49,14 @@ def test_r2_keeps_its_digits_far_from_zero(seed: int) -> None:
 @given(SEEDS, st.sampled_from([np.exp, np.cbrt, lambda x: 3.0 * x - 1.0]))
 def test_rank_correlation_knows_order_alone(seed: int, rising) -> None:  # type: ignore[no-untyped-def]
     block, truth, guess = some_rows(seed)
-    draws = plant_draws(block, RULES, 0)
+    draws = block_draws(block, RULES, 0)
     assert np.array_equal(resampled_spearman(truth, rising(guess), draws), resampled_spearman(truth, guess, draws))
     assert metrics.spearman(truth, rising(guess)) == metrics.spearman(truth, guess)
 
 
 def test_what_is_undefined_is_nan_and_a_missing_answer_is_loud() -> None:
     block, truth, guess = some_rows(0)
-    draws = plant_draws(block, RULES, 0)
+    draws = block_draws(block, RULES, 0)
     alike = np.full(len(truth), 8.1)
     assert np.isnan(resampled_errors(alike, guess, draws)["r2"]).all()
     assert np.isnan(resampled_spearman(alike, guess, draws)).all()
@@ -69,6 +68,6 @@ def test_what_is_undefined_is_nan_and_a_missing_answer_is_loud() -> None:
 
 def test_no_rows_have_no_scores() -> None:
     none = np.zeros(0)
-    draws = PlantDraws(np.zeros(0, np.int64), np.zeros((3, 0)), RULES)
+    draws = BlockDraws(np.zeros(0, np.int64), np.zeros((3, 0)), RULES)
     assert all(np.isnan(found).all() for found in resampled_errors(none, none, draws).values())
     assert np.isnan(resampled_spearman(none, none, draws)).all() and np.isnan(resampled_mean(none, draws)).all()
