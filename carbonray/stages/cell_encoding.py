@@ -1,8 +1,8 @@
 """Encodes every cell once: its image and its points of interest to vectors, by every instance of the model.
 
 Sources: SCIENCE 1.3 and 1.7 (what is encoded once and kept equals what is encoded anew for each of the nine windows
-that show it). Cells go to the networks in batches of one size, the last padded: outputs differ in the last bits between
-batch sizes.
+that show it). Cells go to the networks in batches of one size, the last of a unit as small as its cells fill, in steps:
+outputs differ in the last bits between batch sizes, and a unit is always worked on whole.
 """
 
 import threading
@@ -27,6 +27,7 @@ from carbonray.vocab.cell_tables import CELL_EMBEDDINGS, CELL_INPUTS
 
 EMBEDDINGS = "embeddings.zarr"
 POINT = np.dtype("<u2")  # category, y, x
+LAST_STEP = 8  # cells: a tile of a city's rim has few, and blank ones cost as much as any
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class CellPredictRules:
     """How cells are put to the networks.
 
     Attributes:
-        batch_cells: cells in one call of the encoders, the last padded.
+        batch_cells: cells in one call of the encoders, the last of a tile padded to a multiple of 8.
         regress_cells: cells in one call of the regression, the last padded.
         device: `cpu` or `cuda`.
     """
@@ -79,7 +80,7 @@ class EncodeCells:
         present: Mapping[str, NDArray[np.bool_]],
         rows: NDArray[np.int64],
     ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """(batch_cells, d) of each modality that the network reads and that some of these cells have."""
+        """(cells, d) of each modality that the network reads and that some of these cells have."""
         asked = [name for name in network.config.modalities if present[name][rows].any()]
         with self._turn, torch.inference_mode():
             for name in asked:
@@ -90,11 +91,12 @@ class EncodeCells:
                 yield name, said.float().cpu().numpy()
 
     def _tiles(self, batch: Batch) -> Iterator[tuple[NDArray[np.int64], CellBatch]]:
-        """Rows of the batch, and as many tiles as a call takes, blank behind the last."""
+        """Rows of the batch and their tiles, blank behind the last."""
         size, n = self._rules.batch_cells, len(batch["cell_id"])
         for start in range(0, n, size):
             rows: NDArray[np.int64] = np.arange(start, min(start + size, n))
-            images = np.zeros((size, 3, self._px, self._px), np.uint8)
+            filled = min(-(-len(rows) // LAST_STEP) * LAST_STEP, size)
+            images = np.zeros((filled, 3, self._px, self._px), np.uint8)
             for place, row in enumerate(rows):
                 if batch["image_present"][row]:
                     images[place] = np.frombuffer(batch["image"][row], np.uint8).reshape(images.shape[1:])
