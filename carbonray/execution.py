@@ -74,13 +74,13 @@ class EngineRules:
 
 @dataclass(frozen=True)
 class Rates:
-    """What a plan is priced with: seconds by step over input bytes in `run.json` of `make demo`, on one core each.
+    """What a plan is priced with, on one core each: granules by `run.json` of `make demo`, cells by a benchmark.
 
     Attributes:
         read_s_per_mb: seconds of one reader a megabyte of granule.
         model_s_per_mb: seconds of one model process a megabyte of granule.
-        cell_read_s: seconds of one reader a 1 km cell, image and points, at 256 pixels.
-        cell_model_s: seconds of one model process a cell and model instance, both encoders, at 256 pixels.
+        cell_read_s: seconds of one reader a 1 km cell, image and points, at 256 pixels (`cells_stream`).
+        cell_model_s: seconds of one model process a cell and instance, both encoders, at 256 pixels (`cells_stream`).
         cpu_usd_per_h: price of a CPU core and hour (inferred: a cloud's list price).
         gpu_usd_per_h: price of a GPU and hour (inferred: a cloud's list price).
     """

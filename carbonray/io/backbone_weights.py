@@ -81,6 +81,6 @@ def _refusal(what: str, url: str) -> ContractError:
     return ContractError(
         what,
         where=url,
-        expected="a .safetensors file with the weights of ResNet-50 or VGG-16",
+        expected="a .safetensors file with the weights of the trunk that is trained",
         remedy="Convert the checkpoint once, away from this program (see carbonray/io/backbone_weights.py).",
     )

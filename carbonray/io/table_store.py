@@ -7,7 +7,7 @@ row group a shard of the output grid, so that the writer of a shard reads its ro
 import io
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -121,11 +121,16 @@ def least(source: Source, column: str) -> int:
 
 
 def read_shard(source: Source, shard: Shard, shard_px: int, schema: pa.Schema | None = None) -> pa.Table:
-    """The rows of one shard, reading only their row groups.
+    """The rows of one shard, reading only their row groups: `read_shards` of it."""
+    return read_shards(source, {shard}, shard_px, schema)
+
+
+def read_shards(source: Source, shards: Collection[Shard], shard_px: int, schema: pa.Schema | None = None) -> pa.Table:
+    """The rows of some shards in the order of the table, reading only their row groups.
 
     Args:
         source: what `encode_pixels` wrote: bytes or an open binary file.
-        shard: row and column of the shard.
+        shards: row and column of each.
         shard_px: side of a shard, pixels.
         schema: as in `decode_table`.
 
@@ -134,7 +139,7 @@ def read_shard(source: Source, shard: Shard, shard_px: int, schema: pa.Schema | 
         ContractError: the columns are not the declared ones.
     """
     file = _open(source)
-    groups = [group for group, found in enumerate(_group_shards(file, shard_px)) if found == shard]
+    groups = [group for group, found in enumerate(_group_shards(file, shard_px)) if found in shards]
     return _declared(file.read_row_groups(groups), schema)
 
 

@@ -119,7 +119,7 @@ class CellBatch:
         return turned(self.neighbors, self.symmetry)
 
     def raster(self, categories: int, side: int) -> Tensor:
-        """(t, C, s, s) float32 counts of the points of interest, under the batch's symmetry.
+        """(t, C, s, s) float32 counts of the points of interest, under the batch's symmetry, channels last in memory.
 
         Raises:
             DataError: a point is of a category beyond C.
@@ -139,9 +139,10 @@ class CellBatch:
             y, x = side - 1 - x, y
         if self.symmetry >= 4:
             x = side - 1 - x
-        place = ((self.point_tile * categories + self.point_category) * side + y) * side + x
-        counts = torch.zeros(len(self.images) * categories * side * side, device=place.device)
-        return counts.index_add_(0, place, counts.new_ones(()).expand(len(place))).view(-1, categories, side, side)
+        place = ((self.point_tile * side + y) * side + x) * categories + self.point_category
+        counts = torch.zeros(len(self.images) * side * side * categories, device=place.device)
+        counts.index_add_(0, place, counts.new_ones(()).expand(len(place)))
+        return counts.view(-1, side, side, categories).permute(0, 3, 1, 2)
 
     def present(self) -> Tensor:
         """(b, M, M, 2) bool, whether there is an image, and points, at each place of the windows."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from carbonray.errors import DataError
 from carbonray.models.cell_batches import SYMMETRIES, CellBatch
 from carbonray.models.fit import Epoch, FitState, Workers
-from carbonray.models.fit_tensors import captured_tensors, plain_copy, restore_tensors, under
+from carbonray.models.fit_tensors import captured_with_best, restore_tensors
 from carbonray.models.layers import channels_last
 from carbonray.models.opencarbon import MODALITIES, CellAnswer, OpenCarbon
 from carbonray.models.opencarbon_losses import CellLoss
@@ -92,8 +92,8 @@ def cell_epochs(
         workers: the device, and how several workers act as one.
 
     Yields:
-        The metrics of each epoch and the state after it: `best_weights(state)` and `state.facts['history']`. Where an
-        epoch is not judged (`judged` 0), its validation metrics are those of the last that was.
+        The metrics of each epoch and the state after it: `best_weights(state.tensors)` and `state.facts['history']`.
+        Where an epoch is not judged (`judged` 0), its validation metrics are those of the last that was.
 
     Raises:
         DataError: an epoch is empty, a batch cannot be learnt from, or the validation R2 is no number.
@@ -117,11 +117,6 @@ def cell_epochs(
             metrics["seconds"] = time.perf_counter() - started
             state = _advanced(state, metrics, network, optimiser)
         yield Epoch(metrics, state)
-
-
-def best_weights(state: FitState) -> dict[str, Tensor]:
-    """The network's tensors at its best validation, under the network's names."""
-    return under(state.tensors, "best")
 
 
 def best_epoch(history: list[dict[str, float]]) -> int:
@@ -279,8 +274,6 @@ def _advanced(
     state: FitState, metrics: dict[str, float], network: OpenCarbon, optimiser: torch.optim.Optimizer
 ) -> FitState:
     history = [*state.facts.get("history", []), metrics]
-    if best_epoch(history) == len(history) - 1:
-        best = {f"best.{name}": plain_copy(value) for name, value in network.state_dict().items()}
-    else:
-        best = {name: value for name, value in state.tensors.items() if name.startswith("best.")}
-    return FitState(state.epoch + 1, captured_tensors(network, optimiser) | best, {"history": history})
+    best = best_epoch(history) == len(history) - 1
+    tensors = captured_with_best(network, optimiser, state.tensors, best=best)
+    return FitState(state.epoch + 1, tensors, {"history": history})

@@ -5,8 +5,10 @@ with computes as one that never stopped.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
@@ -18,6 +20,24 @@ def captured_tensors(network: nn.Module, optimiser: torch.optim.Optimizer) -> di
     return tensors
 
 
+def captured_with_best(
+    network: nn.Module, optimiser: torch.optim.Optimizer, before: Mapping[str, Tensor], *, best: bool
+) -> dict[str, Tensor]:
+    """As `captured_tensors`, with the network's tensors at its best epoch as `best.NAME`.
+
+    Args:
+        network: as it is after an epoch.
+        optimiser: its optimiser.
+        before: what was captured after the epoch before.
+        best: whether this epoch is the best so far.
+    """
+    if best:
+        kept = {f"best.{name}": plain_copy(value) for name, value in network.state_dict().items()}
+    else:
+        kept = {name: value for name, value in before.items() if name.startswith("best.")}
+    return captured_tensors(network, optimiser) | kept
+
+
 def restore_tensors(tensors: Mapping[str, Tensor], network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
     """Puts what `captured_tensors` copied back into a network and its optimiser, which was made of its parameters."""
     network.load_state_dict(under(tensors, "model"))
@@ -27,6 +47,23 @@ def restore_tensors(tensors: Mapping[str, Tensor], network: nn.Module, optimiser
         number, _, slot = name.partition(".")
         slots.setdefault(int(number), {})[slot] = _laid_out_like(parameters[int(number)], value)
     optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
+
+
+def best_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The network's tensors at its best epoch, under the network's names, of what `captured_with_best` kept."""
+    return under(tensors, "best")
+
+
+def stored(tensors: Mapping[str, Tensor], weights: str) -> dict[str, NDArray[Any]]:
+    """Tensors as bundles hold them.
+
+    Args:
+        tensors: by name.
+        weights: 'fp32', or 'fp16' to round those whose every number has a place there, as sums of squares may not.
+    """
+    halves = {name: value.half() for name, value in tensors.items() if weights == "fp16" and value.is_floating_point()}
+    kept = {name: value for name, value in halves.items() if bool(torch.isfinite(value).all())}
+    return {name: kept.get(name, value).numpy() for name, value in tensors.items()}
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

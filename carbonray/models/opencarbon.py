@@ -67,7 +67,7 @@ class OpenCarbonConfig:
         image_norm: key of `IMAGE_NORMS`.
         ln_center: added to the answer: the mean ln t CO2 of the training cells spares hundreds of epochs; authors 0.
         ln_spread: by which the answer is multiplied; authors 1.
-        init: where the image encoder's first weights came from, 'random' or a name with the file's sha256.
+        init: where the image encoder's first weights came from, 'random' or 'resnet18 sha256:' and the file's.
 
     Raises:
         ContractError: a choice is unknown.
@@ -172,10 +172,6 @@ class OpenCarbon(nn.Module):
         """(n, C, s, s) counts of points of interest -> (n, d)."""
         out: Tensor = self.poi_encoder(counts.float().contiguous(memory_format=torch.channels_last))
         return out
-
-    def se_gates(self, counts: Tensor) -> list[Tensor]:
-        """(n, C, s, s) counts -> (n, 32) weights in 0 to 1 of the channels after each convolution."""
-        return self.poi_encoder.channel_gates(counts.float())
 
     def category_weights(self, counts: Tensor) -> Tensor:
         """(n, C, s, s) counts -> (n, C) share of each category in what the first gates let through."""

@@ -19,7 +19,7 @@ from carbonray.errors import DataError
 from carbonray.models.augment import AugmentRules, augmented
 from carbonray.models.bags import BagBatch, BandScaling
 from carbonray.models.fit import Epoch, FitState, Workers
-from carbonray.models.fit_tensors import captured_tensors, plain_copy, restore_tensors, under
+from carbonray.models.fit_tensors import captured_with_best, restore_tensors
 from carbonray.models.layers import channels_last
 from carbonray.models.sounding_cnn import Sounding, SoundingCnn
 from carbonray.models.sounding_losses import SoundingLoss, class_weights
@@ -84,7 +84,7 @@ def sounding_epochs(
         workers: the device, and how several workers act as one.
 
     Yields:
-        The metrics of each epoch and the state after it: `best_weights(state)` and `state.facts['history']`.
+        The metrics of each epoch and the state after it: `best_weights(state.tensors)` and `state.facts['history']`.
 
     Raises:
         DataError: a class is absent from the training or (for on/off) the validation images, or an epoch is empty.
@@ -104,11 +104,6 @@ def sounding_epochs(
             metrics["seconds"] = time.perf_counter() - started
             state = _advanced(state, metrics, network, optimiser)
         yield Epoch(metrics, state)
-
-
-def best_weights(state: FitState) -> dict[str, Tensor]:
-    """The network's tensors of its best epoch, under the network's names."""
-    return under(state.tensors, "best")
 
 
 def best_epoch(history: list[dict[str, float]], task: str) -> int:
@@ -214,11 +209,9 @@ def _advanced(
     state: FitState, metrics: dict[str, float], network: SoundingCnn, optimiser: torch.optim.Optimizer
 ) -> FitState:
     history = [*state.facts.get("history", []), metrics]
-    if best_epoch(history, network.config.task) == len(history) - 1:
-        best = {f"best.{name}": plain_copy(value) for name, value in network.state_dict().items()}
-    else:
-        best = {name: value for name, value in state.tensors.items() if name.startswith("best.")}
-    return FitState(state.epoch + 1, captured_tensors(network, optimiser) | best, {"history": history})
+    best = best_epoch(history, network.config.task) == len(history) - 1
+    tensors = captured_with_best(network, optimiser, state.tensors, best=best)
+    return FitState(state.epoch + 1, tensors, {"history": history})
 
 
 def _stalled(state: FitState, rules: SoundingFitRules, network: SoundingCnn) -> bool:

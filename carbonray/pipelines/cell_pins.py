@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from carbonray.errors import SettingsError
 from carbonray.io import objectstore
 from carbonray.io.model_store import DIGEST, MANIFEST, bundle_sha256
+from carbonray.io.urban.poi_categories import CategoryMap
 from carbonray.pipelines.planning import expanded
 from carbonray.science.urban.cell_splits import CellSplitRules
 from carbonray.settings import Settings
@@ -41,6 +42,21 @@ def shared_split(pins: tuple[CellPin, ...]) -> tuple[CellSplitRules, Mapping[str
 def model_version(pins: tuple[CellPin, ...]) -> str:
     """sha256 over the digests of the instances."""
     return objectstore.sha256("\n".join(pin.sha256 for pin in pins).encode())
+
+
+def require_categories(pins: tuple[CellPin, ...], known: CategoryMap) -> None:
+    """Checks that points are counted by the categories that the model was taught with.
+
+    Raises:
+        SettingsError: they are not.
+    """
+    if pins[0].categories != known.names:
+        raise SettingsError(
+            f"points are counted as {', '.join(known.names)}",
+            where="grid.categories_url",
+            expected=f"the categories of the model, in its order: {', '.join(pins[0].categories)}",
+            remedy="Name the category map that the model was trained with.",
+        )
 
 
 def _bundles_under(url: str) -> list[str]:

@@ -23,7 +23,7 @@ from carbonray.io.grid_layout import GridRules as StoreRules
 from carbonray.io.ledger import Commit, ObjectRecord
 from carbonray.io.urban.basemap_index import BasemapIndex, index_basemap
 from carbonray.io.urban.poi_categories import CategoryMap, read_category_map
-from carbonray.pipelines.cell_pins import cell_pins, model_version, shared_split
+from carbonray.pipelines.cell_pins import cell_pins, model_version, require_categories, shared_split
 from carbonray.pipelines.grid_report import grid_report
 from carbonray.pipelines.grid_tables import CELLS, EncodeGridShard, JoinShards
 from carbonray.pipelines.planning import expanded, file_key, records_of, tiers_of, unit_of, unit_over
@@ -44,7 +44,7 @@ from carbonray.stages.cell_readers import (
 from carbonray.stages.cell_regression import RegressCells, Told
 
 SUMMARY = "CO2 of urban 1 km cells from satellite images and points of interest: grid, table, GeoTIFF"
-SECTIONS = ("grid",)
+SECTIONS = ("grid.rules", "grid.mask", "grid.points", "grid.basemap", "grid.predict")
 Tile = tuple[int, int]
 
 
@@ -70,6 +70,7 @@ def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
 def run(run: Run, settings: Settings) -> None:
     """Executes the passes."""
     pins = cell_pins(settings)
+    require_categories(pins, category_map(settings))
     celled = run.execute(cells_pass(run, settings))
     pointed = run.execute(points_pass(run, settings, celled)) if settings.inputs.poi else []
     encoded = run.execute(encode_pass(run, settings, celled, pointed, pins))
@@ -138,7 +139,8 @@ def encode_pass(
     told = frozenset(city for commit in pointed for city in commit.facts.get("cities", {}))
     basemap = replace(rules.basemap, image_px=pins[0].image_px)
     reader = ReadTile(index, basemap, rules.rules.tile_cells, told)
-    fixed = [*(pin.sha256 for pin in pins), *sorted(told)]
+    known = objectstore.sha256("\n".join(sorted(told)).encode())
+    fixed = [*(pin.sha256 for pin in pins), known]
     units = _tile_units(run, settings, [*celled, *pointed], index, fixed)
     make = partial(EncodeCells, pins, rules.predict)
     # two units an actor: while one is in the encoders, the other is unpacked or packed

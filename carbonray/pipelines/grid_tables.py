@@ -3,7 +3,6 @@
 One shard is in memory at a time.
 """
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,8 +76,9 @@ class JoinShards:
         named = {variable.name: variable for variable in self.layout.variables}
         bands = [CogBand(name, named[name].units, named[name].long_name) for name in BANDS]
         objects = {f"{STORE}/{key}": data for key, data in grid_store.template(self.layout).items()}
-        objects[COG] = encode_cog(_fields(unit.inputs, shards, side), window, bands, self.told)
-        objects[CITIES] = table_store.encode_table(_cities(unit.inputs), ("city", "year"))
+        sums: list[pa.Table] = []
+        objects[COG] = encode_cog(_fields(unit.inputs, shards, side, sums), window, bands, self.told)
+        objects[CITIES] = table_store.encode_table(_joined(sums), ("city", "year"))
         transform = window.transform()
         west, north = transform.c, transform.f
         south, east = north - window.height * window.step_deg, west + window.width * window.step_deg
@@ -110,11 +110,12 @@ def _shard(url: str) -> tuple[int, int]:
 
 
 def _fields(
-    urls: Sequence[str], shards: Sequence[tuple[int, int]], side: int
+    urls: Sequence[str], shards: Sequence[tuple[int, int]], side: int, sums: list[pa.Table]
 ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-    """Bands of each shard."""
+    """Bands of each shard, which is read once: the sums of its cities are put beside."""
     for url, (shard_row, shard_col) in zip(urls, shards, strict=True):
         cells = read_cells(url)
+        sums.append(_city_sums(cells))
         row, col = row_col(cells.column("cell_id").to_numpy())
         fields = np.full((len(BANDS), side, side), np.nan, np.float32)
         for number, name in enumerate(BANDS):
@@ -122,36 +123,27 @@ def _fields(
         yield shard_row * side, shard_col * side, fields
 
 
-def _cities(urls: Sequence[str]) -> pa.Table:
-    """Sums by city; those of a city in several shards are added in the order of the shards."""
-    parts = []
-    for url in urls:
-        cells = read_cells(url)
-        done = pc.equal(cells.column("status"), ESTIMATED)
-        tier = pc.list_element(pc.split_pattern(cells.column("data_tier"), " ("), 0)  # without what is absent
-        cells = cells.set_column(cells.column_names.index("data_tier"), "data_tier", tier)
-        known = cells.append_column("estimated", pc.cast(done, pa.int64())).append_column(
-            "claimed_t_co2", pc.if_else(done, cells.column("emissions_t_co2"), 0.0)
-        )
-        sums = [("cell_id", "count"), ("estimated", "sum"), ("area_km2", "sum"), ("claimed_t_co2", "sum")]
-        parts.append(known.group_by(["city", "year", "data_tier"], use_threads=False).aggregate(sums))
-    names = ["cell_id_count", "estimated_sum", "area_km2_sum", "claimed_t_co2_sum"]
-    joined = pa.concat_tables(parts).group_by(["city", "year", "data_tier"], use_threads=False)
-    whole = joined.aggregate([(name, "sum") for name in names])
-    tonnes = whole.column("claimed_t_co2_sum_sum")
+def _city_sums(cells: pa.Table) -> pa.Table:
+    """Rows of `GRID_CITIES` of one shard."""
+    done = pc.equal(cells.column("status"), ESTIMATED)
     columns = {
-        "city": whole.column("city"),
-        "year": whole.column("year"),
-        "cells": whole.column("cell_id_count_sum"),
-        "estimated": whole.column("estimated_sum_sum"),
-        "area_km2": whole.column("area_km2_sum_sum"),
-        "emissions_t_co2": tonnes,
-        "emissions_t_c": pc.multiply(tonnes, 12.0 / 44.0),
-        "data_tier": whole.column("data_tier"),
+        "city": cells.column("city"),
+        "year": cells.column("year"),
+        "cells": pa.array(np.ones(cells.num_rows, np.int64)),
+        "estimated": pc.cast(done, pa.int64()),
+        "area_km2": cells.column("area_km2"),
+        "emissions_t_co2": pc.if_else(done, cells.column("emissions_t_co2"), 0.0),
+        "emissions_t_c": pc.if_else(done, cells.column("emissions_t_c"), 0.0),
+        "data_tier": pc.list_element(pc.split_pattern(cells.column("data_tier"), " ("), 0),  # without what is absent
     }
-    return pa.table([columns[field.name].cast(field.type) for field in GRID_CITIES], schema=GRID_CITIES)
+    return _joined([pa.table([columns[name] for name in GRID_CITIES.names], schema=GRID_CITIES)])
 
 
-def cities_of(data: bytes) -> pa.Table:
-    """The table of cities."""
-    return table_store.decode_table(io.BytesIO(data), GRID_CITIES)
+def _joined(parts: Sequence[pa.Table]) -> pa.Table:
+    """Rows of one city, year and tier as one, numbers added in the order of the rows."""
+    keys = ("city", "year", "data_tier")
+    summed = [name for name in GRID_CITIES.names if name not in keys]
+    grouped = pa.concat_tables(parts).group_by(keys, use_threads=False)
+    whole = grouped.aggregate([(name, "sum") for name in summed])
+    columns = [whole.column(name if name in keys else f"{name}_sum") for name in GRID_CITIES.names]
+    return pa.table(columns, schema=GRID_CITIES)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from carbonray.contract import Batch, Reading, Unit
 from carbonray.errors import DataError
 from carbonray.io import embedding_store, objectstore
-from carbonray.io.embedding_store import IMAGE, POI, EmbeddingLayout, TileEmbeddings
+from carbonray.io.embedding_store import IMAGE, POI, EmbeddingLayout
 from carbonray.science.spatial.cells import COLS, ROWS, cell_id, positions
 from carbonray.science.urban.cell_splits import CellSplitRules, group_names
 from carbonray.stages.cell_encoding import EMBEDDINGS
-from carbonray.stages.cell_places import CELLS_FOLDER, PLACED_CELLS, first_of, read_tile, tables_under
+from carbonray.stages.cell_places import CELLS_FOLDER, PLACED_CELLS, first_of, read_tiles, tables_under
 
 RING = 1  # cells around a shard that its windows show
 
@@ -55,9 +55,8 @@ class ReadHalo:
             DataError: embeddings are absent or cannot be read.
         """
         shard = (int(unit.partition["shard_row"]), int(unit.partition["shard_col"]))
-        tables = tables_under(unit.inputs, CELLS_FOLDER)
         objects = _by_tile([url for url in unit.inputs if f"/{EMBEDDINGS}/" in url])
-        parts = [self._tile(tile, urls, shard, tables) for tile, urls in sorted(objects.items())]
+        parts = [self._tile(tile, urls, shard) for tile, urls in sorted(objects.items())]
         batch = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         own = int(batch["own"].sum())
         if not own:
@@ -67,48 +66,36 @@ class ReadHalo:
                 expected="at least one",
                 remedy="Plan only shards with cells.",
             )
-        return Reading(batch, {"read": own, "kept": own, "quarantined": 0}, facts={"windows": own})
+        told = self._told(batch["cell_id"], tables_under(unit.inputs, CELLS_FOLDER), list(objects))
+        rows = {"read": own, "kept": own, "quarantined": 0}
+        return Reading(batch | told, rows, facts={"windows": own})
 
-    def _tile(
-        self, tile: tuple[int, int], urls: Mapping[str, str], shard: tuple[int, int], tables: Sequence[str]
-    ) -> Batch:
+    def _tile(self, tile: tuple[int, int], urls: Mapping[str, str], shard: tuple[int, int]) -> Batch:
+        """The cells of a tile that the shard answers for or looks at."""
         read = {key: objectstore.read_bytes(url) for key, url in urls.items()}
         cells = embedding_store.decode_tile(self.layout, *tile, read, f"tile {tile[0]}/{tile[1]}")
         side = self.shard_cells
         down, across = cells.row - shard[0] * side, (cells.col - shard[1] * side + RING) % COLS - RING
         near = (down >= -RING) & (down < side + RING) & (across < side + RING)
         own = near & (down >= 0) & (down < side) & (across >= 0) & (across < side)
-        return self._rows(cells, near, own, tables, tile)
-
-    def _rows(
-        self,
-        cells: TileEmbeddings,
-        near: NDArray[np.bool_],
-        own: NDArray[np.bool_],
-        tables: Sequence[str],
-        tile: tuple[int, int],
-    ) -> Batch:
-        number = cell_id(cells.row, cells.col)[near]
-        n, state = len(number), cells.state[near]
-        told = {name: np.full(n, "", object) for name in ("city", "data_tier")}
-        fold = np.full(n, -1, np.int8)
-        if own.any():
-            known = first_of(read_tile(tables, tile, self.layout.tile_cells, PLACED_CELLS), "cell_id")
-            place = positions(known.column("cell_id").to_numpy(), number)
-            told = {name: known.column(name).to_numpy(zero_copy_only=False)[place] for name in told}
-            names = group_names(number, told["city"].tolist(), self.split)
-            fold = np.array([self.table.get(name, -1) for name in names], np.int8)
         vectors = {name: [row.tobytes() for row in getattr(cells, name)[near]] for name in ("image", "poi")}
         return {
-            "cell_id": number,
-            "image_present": (state & IMAGE) > 0,
-            "poi_present": (state & POI) > 0,
+            "cell_id": cell_id(cells.row, cells.col)[near],
+            "image_present": (cells.state[near] & IMAGE) > 0,
+            "poi_present": (cells.state[near] & POI) > 0,
             "n_points": cells.n_points[near],
             **{f"{name}_vectors": np.array([*rows, b""], object)[:-1] for name, rows in vectors.items()},
             "own": own[near],
-            "fold": fold,
-            **told,
         }
+
+    def _told(self, number: NDArray[np.int64], tables: Sequence[str], tiles: Sequence[tuple[int, int]]) -> Batch:
+        """City, data tier and fold of each cell."""
+        known = first_of(read_tiles(tables, tiles, self.layout.tile_cells, PLACED_CELLS), "cell_id")
+        place = positions(known.column("cell_id").to_numpy(), number)
+        city, tier = (known.column(name).to_numpy(zero_copy_only=False)[place] for name in ("city", "data_tier"))
+        names = group_names(number, city.tolist(), self.split)
+        fold = np.array([self.table.get(name, -1) for name in names], np.int8)
+        return {"city": city, "data_tier": tier, "fold": fold}
 
 
 def _by_tile(urls: Sequence[str]) -> dict[tuple[int, int], dict[str, str]]:

@@ -12,18 +12,20 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from carbonray.errors import SettingsError
+from carbonray.io.backbone_weights import read_backbone
 from carbonray.io.objectstore import sha256
 from carbonray.io.read_ahead import ReadWindows, read_by_thread
 from carbonray.io.urban.co2_labels import LabelRules
 from carbonray.models.cell_batches import CellBatch
-from carbonray.models.cell_fit import RECIPES, CellFitRules, best_weights, cell_epochs, predicted_ln_e
+from carbonray.models.cell_fit import RECIPES, CellFitRules, cell_epochs, predicted_ln_e
 from carbonray.models.cell_registry import cell_entry
 from carbonray.models.detector import load_tensors
 from carbonray.models.fit import Epoch, FitState, Workers
+from carbonray.models.fit_tensors import best_weights, stored
 from carbonray.models.opencarbon import OpenCarbon, OpenCarbonConfig
+from carbonray.models.resnet18 import load_resnet18
 from carbonray.science.spatial.folds import Rotation, rotation
 from carbonray.science.stats.metrics import mae, r2, rmse
 from carbonray.science.urban.cell_splits import CellSplitRules, group_names
@@ -34,6 +36,7 @@ from carbonray.stages.sounding_rules import changed
 
 SETTINGS = "grid.training"
 MEASURED = ("ln_center", "ln_spread")
+RANDOM = OpenCarbonConfig().init
 OF_DATA = ("poi_categories", "image_px", "init")  # of the network, decided elsewhere
 
 
@@ -45,6 +48,8 @@ class CellTrainRules:
         fit: settings of the fit that differ from the recipe's, by nested names such as loss: {alpha: 0.01}.
         config: settings of the network that differ from the registry's; `ln_center` and `ln_spread` are measured on the
             cells that teach unless they stand here (the authors': 0 and 1).
+        backbone: URL of a ResNet-18 as .safetensors, torchvision's names, from which image encoders start as in the
+            paper (ImageNet's, fed as `config.image_norm` says); '' for random first weights.
         recipe: a city's settings of the fit as published, 'london', 'beijing' or 'yinchuan'; '' for the registry's.
         split: how cells are divided into those that teach, validate and test.
         window_shards: shards of cells among which cells are shuffled; if there are no more, they are read once.
@@ -60,6 +65,7 @@ class CellTrainRules:
 
     fit: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
+    backbone: str = ""
     recipe: Literal["", "london", "beijing", "yinchuan"] = ""
     split: CellSplitRules = field(default_factory=CellSplitRules)
     window_shards: int = 8
@@ -83,8 +89,8 @@ class CellTrainRules:
             raise SettingsError(
                 f"{SETTINGS}.config tells {fixed[0]}",
                 where=f"{SETTINGS}.config",
-                expected="sizes that follow from grid.basemap.image_px and from the category map, random first weights",
-                remedy="Leave it out, and change grid.basemap.image_px or grid.categories_url.",
+                expected="sizes that follow from the basemap and the category map, weights from a backbone",
+                remedy=f"Leave it out; change grid.basemap.image_px, grid.categories_url or {SETTINGS}.backbone.",
             )
         config = changed(cell_entry(model).config, self.config, where=f"{SETTINGS}.config")
         return replace(config, poi_categories=poi_categories, image_px=image_px)
@@ -112,6 +118,7 @@ class CellFit:
         train: cells that teach.
         validation: cells that choose the epoch.
         rules: of the fit.
+        backbone: URL of the image encoder's first weights; `config.init` tells which they are.
     """
 
     name: str
@@ -119,6 +126,7 @@ class CellFit:
     train: CellStream
     validation: CellStream
     rules: CellFitRules
+    backbone: str = ""
 
     def digest(self) -> str:
         """Of everything that can change the weights; the shards' seals stand for pixels, points and labels."""
@@ -131,11 +139,14 @@ class CellFit:
 
         Raises:
             DataError: a shard is bad, a batch cannot be learnt from, or the fit diverged.
-            ContractError: batches are too small for the workers.
+            ContractError: batches are too small for the workers, or the first weights are others than the ones told.
         """
         shared = self.train if workers.world == 1 else replace(self.train, rank=workers.rank, world=workers.world)
         torch.manual_seed(self.rules.seed)
         network = OpenCarbon(self.config)
+        if self.config.init != RANDOM:
+            found = read_backbone(self.backbone, self.config.init.rpartition(":")[2])
+            load_resnet18(network.image_encoder, found.tensors, where=self.backbone)
         return cell_epochs(network, shared.shuffled, self.validation.in_order, self.rules, state=state, workers=workers)
 
     @property
@@ -186,7 +197,8 @@ def cell_fit(
         windows: reads windows of shards ahead.
 
     Raises:
-        DataError: too few cells are left in a role.
+        ContractError: the backbone is no safetensors of floats.
+        DataError: too few cells are left in a role, or there is no backbone.
         SettingsError: something unknown is told, or the network looks further than the samples reach.
     """
     config, how = rules.network(model, len(data.categories), data.image_px), rules.network_fit(model)
@@ -201,6 +213,8 @@ def cell_fit(
     ln = divided.rows.ln_t_co2[train]
     measured = dict(zip(MEASURED, (float(ln.mean()), float(ln.std())), strict=True))
     config = changed(config, {**measured, **rules.config}, where=f"{SETTINGS}.config")
+    if rules.backbone and "image" in config.modalities:
+        config = replace(config, init=f"resnet18 sha256:{read_backbone(rules.backbone).sha256}")
 
     def stream(chosen: NDArray[np.int64]) -> CellStream:
         return stream_for(
@@ -215,7 +229,7 @@ def cell_fit(
 
     same = turn == rotation(turn.test, divided.folds.n_folds)
     number = str(turn.test) if same else f"{turn.test}-stopped-on-{turn.val}"
-    return CellFit(f"{model}-{number}", config, stream(train), stream(validation), how)
+    return CellFit(f"{model}-{number}", config, stream(train), stream(validation), how, rules.backbone)
 
 
 def fitted_cells(fit: CellFit, state: FitState, rules: CellTrainRules) -> FittedCells:
@@ -226,7 +240,7 @@ def fitted_cells(fit: CellFit, state: FitState, rules: CellTrainRules) -> Fitted
         state: after its last epoch.
         rules: weights, band and device.
     """
-    tensors = {name: _stored(tensor, rules.weights).numpy() for name, tensor in best_weights(state).items()}
+    tensors = stored(best_weights(state.tensors), rules.weights)
     network = OpenCarbon(fit.config)
     load_tensors(network, tensors, where=fit.name)
     told = stream_answers(network, fit.validation, rules.device, fit.rules.precision)
@@ -262,12 +276,6 @@ def held_out_groups(cell_id: NDArray[np.int64], split: CellSplitRules) -> list[s
     The band holds for cells that are held out as these were; that of a random division flatters, as its scores do.
     """
     return group_names(cell_id, [""] * len(cell_id), split) if split.by == "random" else block_names(cell_id, split)
-
-
-def _stored(tensor: Tensor, weights: str) -> Tensor:
-    """Rounded to 16 bits where asked for and where no number is beyond their range, as sums of squares may be."""
-    half = tensor.half() if weights == "fp16" and tensor.is_floating_point() else tensor
-    return half if bool(torch.isfinite(half).all()) else tensor
 
 
 def _differing(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

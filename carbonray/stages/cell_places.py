@@ -4,7 +4,7 @@ A tile is a square of cells, the work unit of the encoders. Tables are cut at th
 tile, so that a unit reads its own rows of a planet's table and no others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -38,12 +38,12 @@ def tables_under(urls: Sequence[str], folder: str) -> list[str]:
     return [url for url in urls if url.rsplit("/", 2)[-2] == folder.rstrip("/")]
 
 
-def read_tile(urls: Sequence[str], tile: tuple[int, int], tile_cells: int, schema: pa.Schema) -> pa.Table:
-    """The rows of one tile of several tables, in the order of the tables."""
+def read_tiles(urls: Sequence[str], tiles: Collection[tuple[int, int]], tile_cells: int, schema: pa.Schema) -> pa.Table:
+    """The rows of some tiles of several tables, in the order of the tables; each is opened once."""
     parts = [schema.empty_table()]
     for url in urls:
         with objectstore.opened(url) as file:
-            parts.append(table_store.read_shard(file, tile, tile_cells, schema))
+            parts.append(table_store.read_shards(file, set(tiles), tile_cells, schema))
     return pa.concat_tables(parts)
 
 

@@ -30,7 +30,7 @@ from carbonray.stages.cell_places import (
     POINTS_FOLDER,
     encode_placed,
     first_of,
-    read_tile,
+    read_tiles,
     tables_under,
     tiles_in,
 )
@@ -168,11 +168,11 @@ class ReadTile:
         """
         tile = (int(unit.partition["tile_row"]), int(unit.partition["tile_col"]))
         tables = tables_under(unit.inputs, CELLS_FOLDER)
-        cells = first_of(read_tile(tables, tile, self.tile_cells, PLACED_CELLS), "cell_id")
+        cells = first_of(read_tiles(tables, [tile], self.tile_cells, PLACED_CELLS), "cell_id")
         number = cells.column("cell_id").to_numpy()
         points = tables_under(unit.inputs, POINTS_FOLDER)
         told = np.isin(cells.column("city").to_numpy(zero_copy_only=False), list(self.told_cities))
-        found = points_of(read_tile(points, tile, self.tile_cells, PLACED_POINTS), number)
+        found = points_of(read_tiles(points, [tile], self.tile_cells, PLACED_POINTS), number)
         images, present, reasons = self._images(number)
         n = len(number)
         batch = {

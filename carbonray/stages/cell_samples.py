@@ -21,13 +21,14 @@ from carbonray.io.urban.basemap_index import BasemapIndex
 from carbonray.io.urban.co2_labels import CellLabels, LabelRules, read_cell_labels
 from carbonray.io.urban.nightlights import read_night_lights
 from carbonray.science.spatial.cells import COLS, ROWS, neighbor_ids, positions, row_col
+from carbonray.science.urban.poi import category_counts
 from carbonray.stages.cell_places import (
     CELLS_FOLDER,
     PLACED_CELLS,
     PLACED_POINTS,
     POINTS_FOLDER,
     first_of,
-    read_tile,
+    read_tiles,
     tables_under,
 )
 from carbonray.stages.cell_readers import RASTERS, CellPoints, absences, points_of
@@ -111,8 +112,7 @@ class ReadCellSamples:
         return Reading(object_rows(objects), rows, facts=facts)
 
     def _rows_of(self, unit: Unit, tiles: Sequence[tuple[int, int]], folder: str, schema: pa.Schema) -> pa.Table:
-        urls = tables_under(unit.inputs, folder)
-        return pa.concat_tables([read_tile(urls, tile, self.tile_cells, schema) for tile in tiles])
+        return read_tiles(tables_under(unit.inputs, folder), tiles, self.tile_cells, schema)
 
     def _samples(
         self, planned: pa.Table, own: Bools, learned: pa.Table, points: CellPoints
@@ -150,9 +150,8 @@ def sample_table(samples: CellSamples, planned: pa.Table, learned: pa.Table, cat
         tier: data tiers of labels and mask.
     """
     place = positions(samples.cell_id, learned.column("cell_id").to_numpy())
-    counts = np.zeros((len(samples) + 1, categories), np.int64)  # its last row is for -1: no planned cell
-    np.add.at(counts, (np.repeat(np.arange(len(samples)), samples.n_points), samples.points[:, 0]), 1)
-    around = positions(samples.cell_id, neighbor_ids(samples.cell_id[place]))
+    of = np.repeat(np.arange(len(samples)), samples.n_points)
+    counts = category_counts(of, samples.points[:, 0], cells=len(samples), categories=categories)
     columns: dict[str, Any] = {
         "cell_id": samples.cell_id[place],
         "city": planned.column("city").take(pa.array(place)),
@@ -162,16 +161,9 @@ def sample_table(samples: CellSamples, planned: pa.Table, learned: pa.Table, cat
         "image_present": samples.image_present[place],
         "poi_present": samples.poi_present[place],
         "counts": _lists(counts[place]),
-        "counts_around": _lists(counts[around].sum(axis=(1, 2))),
         "data_tier": pa.array([tier] * len(place), pa.string()),
     }
     return pa.table({name: columns[name] for name in CELL_SAMPLES.names}, schema=CELL_SAMPLES)
-
-
-def counts_of(samples: pa.Table, column: str, categories: int) -> NDArray[np.int64]:
-    """(row, category) numbers of a column of lists of `CELL_SAMPLES`."""
-    values: NDArray[np.int64] = samples.column(column).combine_chunks().flatten().to_numpy().astype(np.int64)
-    return values.reshape(samples.num_rows, categories)
 
 
 def tiles_beside(tile: tuple[int, int], tile_cells: int) -> list[tuple[int, int]]:

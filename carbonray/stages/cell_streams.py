@@ -5,7 +5,8 @@ joined by their numbers). An epoch's order follows from (seed, epoch) alone, and
 workers, who share every batch.
 """
 
-from collections import deque
+import itertools
+import operator
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from carbonray.errors import ContractError
 from carbonray.io import objectstore
 from carbonray.io.cell_store import CellSamples, decode_samples, joined_samples
-from carbonray.io.read_ahead import ReadWindows, in_groups, read_by_thread
+from carbonray.io.read_ahead import ReadWindows, dealt, even_sizes, read_by_thread, windows_of
 from carbonray.models.cell_batches import CellBatch
 from carbonray.models.opencarbon import OpenCarbonConfig
 from carbonray.science.spatial.cells import neighbor_ids, positions, row_col
@@ -48,7 +49,7 @@ class CellShard:
     cells: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a window is itself and no other
 class CellWindow:
     """Cells asked for, and the samples that their windows show."""
 
@@ -103,19 +104,19 @@ class CellStream:
         """
         rng = np.random.default_rng((self.seed, epoch))
         order = rng.permutation(len(self.shards))
-        sizes = even_sizes(len(self), self.batch_size)
+        sizes = even_sizes(len(self), self.batch_size, LEAST)
         self._check(sizes)
-        waiting: list[CellWindow] = []
-        for window in self._windows([self.shards[at] for at in order]):
-            held = _joined([*waiting, window])
-            whole = self._batch(held)
-            drawn, used = shuffled_patches(held.cells, self.patch_cells, rng), 0
-            while sizes and used + sizes[0] <= len(drawn):
-                size = sizes.popleft()
-                yield whole.rows(torch.from_numpy(drawn[used : used + size][self.rank :: self.world]))
-                used += size
-            left = np.sort(held.cells[drawn[used:]])
-            waiting = [CellWindow(_shown(held.samples, left, self.reach), left)] if len(left) else []
+        batches = dealt(
+            self._windows([self.shards[at] for at in order]),
+            sizes,
+            join=_joined,
+            order=lambda window: shuffled_patches(window.cells, self.patch_cells, rng),
+            rest=self._rest,
+        )
+        for window, of_window in itertools.groupby(batches, key=operator.itemgetter(0)):
+            whole = self._batch(window)
+            for _, chosen in of_window:
+                yield whole.rows(torch.from_numpy(chosen[self.rank :: self.world]))
 
     def in_order(self) -> Iterator[CellBatch]:
         """All cells by shard and number, the last batch of a window as small as it is."""
@@ -129,12 +130,11 @@ class CellStream:
         return self._read(self.shards)
 
     def _windows(self, shards: Sequence[CellShard]) -> Iterator[CellWindow]:
-        if not shards:
-            return
-        if len(shards) <= self.window_shards:
-            yield self._kept
-            return
-        yield from self.windows(self._read, in_groups(shards, self.window_shards))
+        return windows_of(shards, self.window_shards, self.windows, self._read, lambda: self._kept)
+
+    def _rest(self, window: CellWindow, chosen: Rows) -> CellWindow:
+        cells = np.sort(window.cells[chosen])
+        return CellWindow(_shown(window.samples, cells, self.reach), cells)
 
     def _read(self, shards: Sequence[CellShard]) -> CellWindow:
         with ThreadPoolExecutor(READERS) as readers:
@@ -218,12 +218,6 @@ def shuffled_patches(cells: Rows, side: int, rng: np.random.Generator) -> Rows:
     _, square = np.unique(np.column_stack(row_col(cells)) // side, axis=0, return_inverse=True)
     rank = rng.permutation(int(square.max(initial=-1)) + 1)
     return np.argsort(rank[square], kind="stable")
-
-
-def even_sizes(cells: int, most: int) -> deque[int]:
-    """Sizes of the fewest batches of at most so many cells, no two further apart than one, and none of one alone."""
-    batches = min(-(-cells // most), max(cells // LEAST, 1)) if cells else 0
-    return deque((cells * (at + 1)) // batches - (cells * at) // batches for at in range(batches))
 
 
 def _joined(parts: Sequence[CellWindow]) -> CellWindow:

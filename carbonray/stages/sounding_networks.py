@@ -13,16 +13,16 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from carbonray.errors import DataError, SettingsError
 from carbonray.io.backbone_weights import read_backbone
 from carbonray.io.objectstore import sha256
 from carbonray.models.bags import BandScaling
 from carbonray.models.fit import Epoch, FitState, Workers
+from carbonray.models.fit_tensors import best_weights, stored
 from carbonray.models.sounding_cnn import SoundingCnn, SoundingCnnConfig
 from carbonray.models.sounding_detector import SoundingDetector
-from carbonray.models.sounding_fit import SoundingFitRules, best_weights, sounding_epochs
+from carbonray.models.sounding_fit import SoundingFitRules, sounding_epochs
 from carbonray.models.sounding_registry import (
     PUBLISHED,
     SOUNDING_MODELS,
@@ -146,7 +146,7 @@ def fitted_network(fit: SoundingFit, *, run: RunFit, url: str, device: str, weig
         DataError: a band holds nothing, or the fit diverged.
     """
     state = run(fit, url)
-    tensors = {name: _stored(tensor, weights).numpy() for name, tensor in best_weights(state).items()}
+    tensors = stored(best_weights(state.tensors), weights)
     fitted = FittedNetwork(fit.started, fit.scaling, tensors)
     return NetworkFit(fitted, _score(fitted, fit.validation, device), state.epoch)
 
@@ -186,14 +186,6 @@ def _first_network(config: SoundingCnnConfig, backbone: tuple[str, str] | None) 
     published, url = backbone
     found = read_backbone(url)
     return published_network(config, published, found.tensors, sha256=found.sha256, where=url)
-
-
-def _stored(tensor: Tensor, weights: Weights) -> Tensor:
-    """Rounded to 16 bits where asked for and where no number is beyond their range, as sums of squares may be."""
-    if weights == "fp32" or not tensor.is_floating_point():
-        return tensor
-    half = tensor.half()
-    return half if bool(torch.isfinite(half).all()) else tensor
 
 
 def stream_answers(detector: SoundingDetector, stream: BagStream) -> NDArray[np.float64]:

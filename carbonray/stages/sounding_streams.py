@@ -6,7 +6,6 @@ the window patches of all images stand one after the other, (patch, band, y, x) 
 size; a batch makes reflectances of them.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from carbonray.errors import ContractError, DataError
 from carbonray.io import objectstore
 from carbonray.io.bag_store import read_bag_keys, read_bags
-from carbonray.io.read_ahead import ReadWindows, in_groups, read_by_thread
+from carbonray.io.read_ahead import ReadWindows, dealt, even_sizes, read_by_thread, windows_of
 from carbonray.models.bags import BagBatch, BandScaling
 from carbonray.science.power.band_math import values
 
@@ -145,17 +144,15 @@ class BagStream:
         """
         rng = np.random.default_rng((self.seed, epoch))
         order = rng.permutation(len(self.files))
-        sizes = _even_sizes(sum(self.counts), self.batch_size)
+        sizes = even_sizes(sum(self.counts), self.batch_size)
         self._check(sizes)
-        waiting: list[PackedBags] = []
-        for window in self._windows([self.files[at] for at in order]):
-            bags = joined([*waiting, window])
-            drawn, used = rng.permutation(len(bags)), 0
-            while sizes and used + sizes[0] <= len(bags):
-                size = sizes.popleft()
-                yield bags.batch(drawn[used : used + size][self.rank :: self.world])
-                used += size
-            waiting = [bags.rows(drawn[used:])] if used < len(bags) else []
+        windows = self._windows([self.files[at] for at in order])
+
+        def drawn(bags: PackedBags) -> Rows:
+            return rng.permutation(len(bags))
+
+        for bags, chosen in dealt(windows, sizes, join=joined, order=drawn, rest=PackedBags.rows):
+            yield bags.batch(chosen[self.rank :: self.world])
 
     def in_order(self) -> Iterator[BagBatch]:
         """All images in order, the last batch of a window as small as it is."""
@@ -168,12 +165,7 @@ class BagStream:
         return self._read(self.files)
 
     def _windows(self, files: Sequence[BagFile]) -> Iterator[PackedBags]:
-        if not files:
-            return
-        if len(files) <= self.window_files:
-            yield self._kept
-            return
-        yield from self.windows(self._read, in_groups(files, self.window_files))
+        return windows_of(files, self.window_files, self.windows, self._read, lambda: self._kept)
 
     def _check(self, sizes: Iterable[int]) -> None:
         if self.world > min(sizes, default=self.world):
@@ -271,9 +263,3 @@ def joined(parts: Sequence[PackedBags]) -> PackedBags:
         return parts[0]
     names = ("dn", "numbers", "structures", "capacity_factor", "on")
     return PackedBags(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-def _even_sizes(images: int, most: int) -> deque[int]:
-    """Sizes of the fewest batches of at most so many images, no two further apart than one."""
-    batches = -(-images // most)
-    return deque((images * (at + 1)) // batches - (images * at) // batches for at in range(batches))

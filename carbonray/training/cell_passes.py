@@ -84,7 +84,8 @@ def sample_units(
             touching[row, col][f"{commit.pass_name}/{commit.key}"] = commit
     tiles = {(row, col) for commit in celled for row, col, _ in commit.facts.get("tiles", [])}
     grids = [url for urls in sources.co2.values() for url in urls]
-    fixed = [*sorted(sources.told_cities), sources.tier, *map(version, (*grids, *sources.lights))]
+    known = objectstore.sha256("\n".join(sorted(sources.told_cities)).encode())
+    fixed = [known, sources.tier, *map(version, (*grids, *sources.lights))]
     units = []
     for tile in sorted(tiles):
         near = [beside for beside in tiles_beside(tile, side) if beside in touching]

@@ -21,7 +21,6 @@ CELL_SAMPLES = pa.schema(
         IMAGE_PRESENT,
         POI_PRESENT,
         column("counts", pa.list_(pa.int32()), "1", "points of interest of the cell, a number a category"),
-        column("counts_around", pa.list_(pa.int32()), "1", "the same of the 3 x 3 cells about it, itself included"),
         DATA_TIER,
     ]
 )

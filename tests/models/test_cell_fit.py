@@ -14,12 +14,12 @@ from carbonray.models.cell_fit import (
     RECIPES,
     CellFitRules,
     best_epoch,
-    best_weights,
     cell_epochs,
     predicted_ln_e,
     stopped,
 )
 from carbonray.models.fit import FitState, Workers, weights_of
+from carbonray.models.fit_tensors import best_weights
 from carbonray.models.opencarbon import OpenCarbon
 from carbonray.models.opencarbon_losses import CellLoss
 from carbonray.science.stats.metrics import r2
@@ -68,7 +68,7 @@ def test_learns_emissions() -> None:
     assert seen[-1]["train_loss"] < 0.5 * seen[0]["train_loss"]
     assert (seen[0]["train_cells"], seen[0]["train_contrast"]) == (100, 0.0) and seen[2]["train_contrast"] > 0.0
     network = OpenCarbon(config(**SHAPE))
-    network.load_state_dict(best_weights(state))
+    network.load_state_dict(best_weights(state.tensors))
     found = predicted_ln_e(network, [VALIDATION.rows(torch.arange(7)), VALIDATION.rows(torch.arange(7, 16))])
     # judged in one batch there, in two here
     assert r2(VALIDATION.ln_e.numpy(), found) == pytest.approx(max(m["validation_r2"] for m in seen), abs=1e-4)
@@ -109,8 +109,8 @@ def test_best_weights_are_those_of_the_best_epoch() -> None:
     best = best_epoch(seen)
     assert best < 3, "pick a step size at which the last epoch is not the best"
     then, _ = run(rules, stop=best + 1)
-    assert all(torch.equal(value, weights_of(then)[name]) for name, value in best_weights(state).items())
-    assert not all(torch.equal(value, weights_of(state)[name]) for name, value in best_weights(state).items())
+    assert all(torch.equal(value, weights_of(then)[name]) for name, value in best_weights(state.tensors).items())
+    assert not all(torch.equal(value, weights_of(state)[name]) for name, value in best_weights(state.tensors).items())
 
 
 def test_a_weight_of_0_is_a_fit_without_the_contrastive_term() -> None:

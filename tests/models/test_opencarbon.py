@@ -228,8 +228,8 @@ def test_answers_are_moved_and_stretched_as_configured() -> None:
 
 def test_gates_are_told() -> None:
     counts = town().raster(CATEGORIES, PX)
-    assert [tuple(gate.shape) for gate in network().se_gates(counts)] == [(30, 32), (30, 32)]
-    assert network(se=False).se_gates(counts) == []
+    assert [tuple(gate.shape) for gate in network().poi_encoder.channel_gates(counts)] == [(30, 32), (30, 32)]
+    assert network(se=False).poi_encoder.channel_gates(counts) == []
     assert network().category_weights(counts).shape == (30, CATEGORIES)
 
 

@@ -15,7 +15,7 @@ from carbonray.science.power import band_math
 from carbonray.science.power.backgrounds import pixel_median
 from carbonray.science.power.patch_features import feature_names, patch_features
 from carbonray.science.power.patches import cut_patches
-from carbonray.science.power.peer_inputs import index_columns, latent_columns, weather_columns
+from carbonray.science.power.peer_inputs import index_columns, weather_columns
 from carbonray.science.stats.metrics import rmse, two_class_map
 from carbonray.synthetic.backgrounds import season_at
 from carbonray.synthetic.fleet import FleetRules, plant_of
@@ -60,7 +60,8 @@ def year_of(plant, follows):
         for k in range(IMAGES)
     ]  # fmt: skip
     weather = weather_columns(temperature, humidity, *wind, cloud, time, plant.lat)
-    latent = latent_columns(*(np.array([m.truth.column(n) for m in made]) for n in ("vapor_m2", "vapor_depth_max")))
+    area, depth = (np.array([m.truth.column(n) for m in made], np.float32) for n in ("vapor_m2", "vapor_depth_max"))
+    latent = np.stack([area.sum(axis=1), depth.max(axis=1)], axis=-1)
     blocks = {"weather": weather, "latent": latent, "latent_weather": np.hstack([latent, weather])}
     return blocks | seen_by(plant, [m.image for m in made]), load
 

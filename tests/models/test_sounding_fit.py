@@ -10,8 +10,9 @@ from carbonray.errors import DataError
 from carbonray.models.augment import AugmentRules
 from carbonray.models.bags import BagBatch, BandScaling
 from carbonray.models.fit import FitState, Workers, weights_of
+from carbonray.models.fit_tensors import best_weights
 from carbonray.models.sounding_cnn import SoundingCnn, SoundingCnnConfig
-from carbonray.models.sounding_fit import SoundingFitRules, best_epoch, best_weights, sounding_epochs
+from carbonray.models.sounding_fit import SoundingFitRules, best_epoch, sounding_epochs
 from carbonray.models.sounding_losses import SoundingLoss
 
 CONFIG = SoundingCnnConfig(task="on", width=8, attention_width=8, patch_px=8, dropout=0.2)
@@ -90,7 +91,7 @@ def test_patience_ends_the_fit_and_the_best_epoch_is_kept() -> None:
     rules = replace(RULES, epochs=30, patience=2, learning_rate=0.0, weight_decay=0.0, freeze_trunk=True)
     state, seen = run(rules=rules)
     assert len(seen) == 3 and best_epoch(seen, "on") == 0
-    assert best_weights(state).keys() == weights_of(state).keys()
+    assert best_weights(state.tensors).keys() == weights_of(state).keys()
 
 
 def test_best_weights_are_those_of_the_best_epoch() -> None:
@@ -99,8 +100,8 @@ def test_best_weights_are_those_of_the_best_epoch() -> None:
     best = best_epoch(seen, "on")
     assert best < 5, "pick a step size at which the last epoch is not the best"
     then, _ = run(rules=rules, stop=best + 1)
-    assert all(torch.equal(value, weights_of(then)[name]) for name, value in best_weights(state).items())
-    assert not all(torch.equal(value, weights_of(state)[name]) for name, value in best_weights(state).items())
+    assert all(torch.equal(value, weights_of(then)[name]) for name, value in best_weights(state.tensors).items())
+    assert not all(torch.equal(value, weights_of(state)[name]) for name, value in best_weights(state.tensors).items())
 
 
 def test_best_is_the_highest_map_and_the_smallest_rmse_and_the_earliest_of_equals() -> None:

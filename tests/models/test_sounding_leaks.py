@@ -9,8 +9,9 @@ import torch
 from carbonray.models.augment import AugmentRules
 from carbonray.models.bags import BagBatch, BandScaling
 from carbonray.models.fit import FitState
+from carbonray.models.fit_tensors import best_weights
 from carbonray.models.sounding_cnn import SoundingCnn, SoundingCnnConfig
-from carbonray.models.sounding_fit import SoundingFitRules, best_weights, sounding_epochs
+from carbonray.models.sounding_fit import SoundingFitRules, sounding_epochs
 
 CONFIG = SoundingCnnConfig(task="on", width=4, attention_width=4, patch_px=8)
 RULES = SoundingFitRules(epochs=2, learning_rate=1e-2, patience=0, augment=AugmentRules(magnitude=0.5))
@@ -71,7 +72,7 @@ def test_validation_decides_which_epoch_is_kept_and_when_to_stop() -> None:
     assert short.epoch < whole.epoch
     until = fitted(CONFIG, once, replace(rules, epochs=short.epoch, patience=0))
     assert same(learnt(until), learnt(short))
-    assert not same(best_weights(whole), best_weights(short))
+    assert not same(best_weights(whole.tensors), best_weights(short.tensors))
 
 
 def test_a_training_image_that_changes_is_noticed() -> None:

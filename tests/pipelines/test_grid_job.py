@@ -26,6 +26,8 @@ from carbonray.science.spatial.cells import neighbor_ids, positions, row_col
 from carbonray.vocab.cell_tables import GRID_CELLS, GRID_CITIES
 from tests.pipelines.small_city import PX, city_world, grid_settings, random_network, save_untrained
 
+OTHER_MAP = "{names: [eating, everything], keys: [amenity], classes: {eating: [cafe]}, dropped: [], tags: {}}"
+
 
 @pytest.fixture(scope="module")
 def earth(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -230,11 +232,13 @@ def test_the_page_can_be_made_again(earth: Path, done: dict[str, Any]) -> None:
         ("inputs.mask=[]", SettingsError, "no mask is given"),
         ("inputs.bundles=[]", SettingsError, "no bundle is given"),
         ("grid.rules.tile_cells=7", ContractError, "tiles of 7 cells"),
+        ("grid.categories_url={earth}/other.yaml", SettingsError, "points are counted as eating, everything"),
     ],
 )
 def test_bad_settings_are_refused_by_name(earth: Path, told: str, kind: type[Exception], words: str) -> None:
+    (earth / "other.yaml").write_text(OTHER_MAP)
     with pytest.raises(kind, match=words):
-        run_job("grid", grid_settings(earth, told), str(earth), f"bad-{hash(told)}")
+        run_job("grid", grid_settings(earth, told.format(earth=earth)), str(earth), f"bad-{hash(told)}")
 
 
 def test_a_broken_mask_is_set_aside_with_its_reason(earth: Path) -> None:

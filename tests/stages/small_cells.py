@@ -117,7 +117,6 @@ def _table(of: Town, own: NDArray[np.int64]) -> pa.Table:
             "image_present": np.ones(n, np.bool_),
             "poi_present": np.ones(n, np.bool_),
             "counts": lists,
-            "counts_around": lists,
             "data_tier": [TIER] * n,
         },
         schema=CELL_SAMPLES,

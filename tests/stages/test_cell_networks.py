@@ -4,12 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 
 from carbonray.errors import ContractError, DataError, SettingsError
+from carbonray.io import objectstore
 from carbonray.models.cell_fit import RECIPES, CellFitRules
 from carbonray.models.cell_registry import CELL_MODELS
 from carbonray.models.fit import Workers
+from carbonray.models.fit_tensors import best_weights
+from carbonray.models.resnet18 import ResNet18
 from carbonray.science.urban.cell_splits import TEST, TRAIN, VALIDATE, CellSplitRules
 from carbonray.stages.cell_networks import CellTrainRules, cell_fit, fitted_cells
 from carbonray.stages.cell_roles import divided_cells
@@ -123,6 +127,30 @@ def test_the_digest_holds_everything_that_can_change_the_weights(data, tmp_path)
     ]
     assert fit.digest() == fit_of(data).digest()
     assert len({fit.digest(), *(one.digest() for one in changed)}) == 6
+
+
+def test_image_encoders_start_from_published_weights(data, tmp_path):
+    """Of the same fit with no epoch behind it but the backbone: other weights, other digest, its file's sha256."""
+    url = f"{tmp_path}/imagenet.safetensors"
+    torch.manual_seed(9)
+    given = {name: value.numpy() for name, value in ResNet18(1000, 4).state_dict().items()}
+    objectstore.put_bytes(url, safetensors.numpy.save(given))
+    still = replace(RULES, fit={**RULES.fit, "learning_rate": 0.0})
+    fit = fit_of(data, replace(still, backbone=url))
+    digest = objectstore.sha256(objectstore.read_bytes(url))
+    assert fit.config.init == f"resnet18 sha256:{digest}" and fit.digest() != fit_of(data, still).digest()
+    weight = best_weights(run_here(fit, f"{tmp_path}/fit").tensors)["image_encoder.layer2.0.conv1.weight"]
+    assert np.array_equal(weight.numpy(), given["layer2.0.conv1.weight"])
+
+    pointless = fit_of(data, replace(still, backbone=url), "poi_only")
+    assert pointless.config.init == "random" and pointless.digest() == fit_of(data, still, "poi_only").digest()
+    with pytest.raises(ContractError, match="layers are missing"):
+        run_here(fit_of(data, replace(still, backbone=url, config={"width": 8, "d": 8})), f"{tmp_path}/wide")
+    objectstore.put_bytes(url, safetensors.numpy.save({**given, "fc.bias": given["fc.bias"] + 1}))
+    with pytest.raises(ContractError, match="pinned is"):
+        run_here(fit, f"{tmp_path}/other")
+    with pytest.raises(ContractError, match=r"not called \.safetensors"):
+        fit_of(data, replace(still, backbone=f"{tmp_path}/imagenet.pth"))
 
 
 def test_a_fit_taken_up_again_ends_in_the_same_bytes(data, tmp_path):

@@ -6,15 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from carbonray.errors import ContractError
 from carbonray.models.opencarbon import OpenCarbonConfig
 from carbonray.science.spatial.cells import cell_id, neighbor_ids
 from carbonray.stages import cell_streams
 from carbonray.stages.cell_roles import read_labelled
-from carbonray.stages.cell_streams import even_sizes, shuffled_patches, stream_for
+from carbonray.stages.cell_streams import shuffled_patches, stream_for
 from tests.stages.small_cells import CATEGORIES, PX, stored, town
 
 TOWN = town(12)
@@ -65,15 +63,6 @@ def test_a_batch_shows_each_tile_once_and_every_neighbour_that_was_sampled(shard
             assert float(batch.ln_e[at]) == pytest.approx(TOWN.ln[of_town], rel=1e-6)
             assert int((batch.point_tile == tile).sum()) == TOWN.busy[of_town]
             assert batch.images[tile].float().mean() == pytest.approx(200 * TOWN.bright[of_town] + 19.5, abs=2.0)
-
-
-@given(cells=st.integers(0, 400), most=st.integers(1, 60))
-def test_batches_are_even_few_and_never_of_one_alone(cells, most):
-    sizes = list(even_sizes(cells, most))
-    assert sum(sizes) == cells and (not sizes or max(sizes) - min(sizes) <= 1)
-    assert cells < 2 or min(sizes) >= 2
-    assert not sizes or max(sizes) <= max(most, 3)
-    assert most < 4 or len(sizes) == -(-cells // most)
 
 
 def test_at_most_two_windows_are_in_memory_and_few_shards_are_read_once(shards, monkeypatch):

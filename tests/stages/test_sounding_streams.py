@@ -6,8 +6,6 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from carbonray.errors import ContractError, DataError
 from carbonray.io.bag_store import encode_bags, read_bags
@@ -60,13 +58,6 @@ def test_every_image_once_in_an_order_of_the_epoch(urls, window_files):
     assert all(sorted(order) == list(range(35)) for order in orders)
     assert numbers(one.in_order()) == list(range(35))
     assert {len(batch) for batch in one.shuffled(0)} <= {3, 4} and len(list(one.shuffled(0))) == 9
-
-
-@given(images=st.integers(0, 500), most=st.integers(1, 60))
-def test_batches_are_even_full_and_few(images, most):
-    sizes = list(sounding_streams._even_sizes(images, most))
-    assert sum(sizes) == images and len(sizes) == -(-images // most)
-    assert not sizes or (max(sizes) <= most and max(sizes) - min(sizes) <= 1)
 
 
 @pytest.mark.parametrize("window_files", [2, 64])

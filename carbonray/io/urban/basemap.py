@@ -37,8 +37,8 @@ class BasemapRules:
     """How a cell's image is made (inferred; the paper takes ready tiles).
 
     Attributes:
-        image_px: of a side; 256 makes pixels of 3.6 m at the equator. The strides of the encoder of points leave out the
-            rim of some sizes: of 64 pixels it reads 0.74 of the cell, of 72, 80, 96 and 256 all.
+        image_px: of a side; 256 makes pixels of 3.6 m at the equator; the strides of the encoder of points leave out
+            a rim of some sizes (of 64 pixels they read 0.74 of the cell, of 72, 80, 96 and 256 all).
         least_coverage: share of its pixels that the basemap must hold; the rest takes the mean colour of the cell.
     """
 

@@ -127,37 +127,6 @@ def blended_capacity_factor(ndt: ArrayLike, fgd: ArrayLike) -> Floats:
     return np.where(np.isnan(towers), stacks, np.where(np.isnan(stacks), towers, both))
 
 
-def calendar_year_share(start_month: int) -> float:
-    """Share of a fiscal year that lies in the calendar year it begins in, every month alike (paper, appendix A.5)."""
-    if not 1 <= start_month <= 12:
-        raise ValueError(f"a fiscal year starts in month 1 to 12, not {start_month}")
-    return (13 - start_month) / 12.0
-
-
-def calendar_year_totals(year: ArrayLike, total: ArrayLike, start_month: int) -> tuple[Ints, Floats, Floats]:
-    """Totals of fiscal years as totals of calendar years, every month of a fiscal year alike (paper, appendix A.5).
-
-    Args:
-        year: (n,) calendar years in which the fiscal years begin, each once.
-        total: (n,) MWh or tons in the fiscal year, NaN where unknown.
-        start_month: month in which a fiscal year begins, 1 to 12.
-
-    Returns:
-        (m,) calendar years, (m,) totals over the months that are known, (m,) share of the twelve months that are.
-    """
-    begins, value = np.asarray(year, np.int64), np.asarray(total, np.float64)
-    known = np.isfinite(value)
-    share = calendar_year_share(start_month)
-    years = np.unique(np.concatenate([begins[known], begins[known] + 1] if share < 1.0 else [begins[known]]))
-    sums, months = np.zeros(len(years)), np.zeros(len(years))
-    for shift, part in ((0, share), (1, 1.0 - share)):
-        if part > 0:
-            at = np.searchsorted(years, begins[known] + shift)
-            np.add.at(sums, at, part * value[known])
-            np.add.at(months, at, part)
-    return years, sums, months
-
-
 def _between(start: Ints, end: Ints, value: Floats, first: Ints, last: Ints) -> Floats:
     """Integral over time, in hours, of a step function that is zero outside its intervals."""
     if not len(start):

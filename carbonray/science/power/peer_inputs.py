@@ -97,17 +97,6 @@ def weather_columns(
     return np.stack(np.broadcast_arrays(*told), axis=-1).astype(np.float32)
 
 
-def latent_columns(vapor_m2: ArrayLike, vapor_depth_max: ArrayLike) -> Values:
-    """The synthetic images' `LATENT_COLUMNS`, (image, 2): vapor of all structures, and its largest optical depth.
-
-    Args:
-        vapor_m2: (image, structure) area.
-        vapor_depth_max: (image, structure) optical depth.
-    """
-    area, depth = np.asarray(vapor_m2, np.float32), np.asarray(vapor_depth_max, np.float32)
-    return np.stack([area.sum(axis=1), depth.max(axis=1)], axis=-1)
-
-
 def _largest_mean(index: Values) -> NDArray[np.float64]:
     """(image,) mean over the pixels of (image, structure, s, s), of the structure where it is largest."""
     with warnings.catch_warnings():

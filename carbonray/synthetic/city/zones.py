@@ -60,9 +60,3 @@ def drawn_zones(rules: ZoneRules, lie: Geography, rng: np.random.Generator) -> Z
     twin = rng.random(zone.shape) < rules.twin_share
     look = np.where((zone == MIXED) & twin, DENSE, zone).astype(np.int8)
     return Zones(zone, look, rank_of(lie.people_km2))
-
-
-def zone_shares(zone: NDArray[np.int8], where: NDArray[np.bool_]) -> dict[str, float]:
-    """Share of the chosen plots in each zone."""
-    counts = np.bincount(zone[where], minlength=len(ZONES)) / max(1, int(where.sum()))
-    return dict(zip(ZONES, counts.tolist(), strict=True))

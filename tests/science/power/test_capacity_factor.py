@@ -11,7 +11,6 @@ from carbonray.science.power.capacity_factor import (
     annual_capacity_factor,
     annual_window_days,
     blended_capacity_factor,
-    calendar_year_totals,
     capacity_factor,
     days_in_year,
     first_day,
@@ -114,21 +113,3 @@ def test_the_blend_of_equals_is_equal_and_towers_weigh_twice(a: float, b: float)
     assert blended_capacity_factor(a, b) == pytest.approx((2 * a + b) / 3)
     assert blended_capacity_factor(a, np.nan) == a
     assert blended_capacity_factor(np.nan, b) == b
-
-
-@given(st.integers(1, 12), st.lists(st.floats(0, 1e8), min_size=1, max_size=5))
-def test_fiscal_years_become_calendar_years_without_losing_a_megawatt_hour(month: int, totals: list[float]) -> None:
-    begins = np.arange(2014, 2014 + len(totals))
-    years, sums, share = calendar_year_totals(begins, totals, month)
-    assert sums.sum() == pytest.approx(sum(totals))
-    assert share.sum() == pytest.approx(len(totals))
-    assert len(years) == len(totals) + (month > 1)
-
-
-def test_india_s_year_gives_nine_months_to_the_year_it_begins_in() -> None:
-    years, sums, share = calendar_year_totals([2014, 2015], [1200.0, 2400.0], 4)
-    assert years.tolist() == [2014, 2015, 2016]
-    assert sums == pytest.approx([900.0, 300.0 + 1800.0, 600.0])
-    assert share == pytest.approx([0.75, 1.0, 0.25])
-    with pytest.raises(ValueError, match="month"):
-        calendar_year_totals([2014], [1.0], 13)

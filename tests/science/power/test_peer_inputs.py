@@ -7,11 +7,9 @@ from hypothesis import strategies as st
 
 from carbonray.science.power.peer_inputs import (
     INDEX_COLUMNS,
-    LATENT_COLUMNS,
     WEATHER_COLUMNS,
     IndexRules,
     index_columns,
-    latent_columns,
     visible,
     weather_columns,
 )
@@ -73,8 +71,3 @@ def test_weather_and_season():
     np.testing.assert_allclose(np.hypot(north[:, 4], north[:, 5]), 1.0, rtol=1e-6)
     np.testing.assert_allclose(south[0], north[1], atol=1e-5)
     assert not np.allclose(south[0], north[0])
-
-
-def test_the_latent_truth_is_summed_and_the_deepest():
-    found = latent_columns([[100.0, 300.0], [0.0, 0.0]], [[2.0, 0.5], [0.0, 0.0]])
-    assert found.tolist() == [[400.0, 2.0], [0.0, 0.0]] and found.shape[1] == len(LATENT_COLUMNS)
