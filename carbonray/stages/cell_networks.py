@@ -212,9 +212,7 @@ def cell_fit(
     train, validation = divided.checked(turn, config.modalities, rules.least_cells)
     ln = divided.rows.ln_t_co2[train]
     measured = dict(zip(MEASURED, (float(ln.mean()), float(ln.std())), strict=True))
-    config = changed(config, {**measured, **rules.config}, where=f"{SETTINGS}.config")
-    if rules.backbone and "image" in config.modalities:
-        config = replace(config, init=f"resnet18 sha256:{read_backbone(rules.backbone).sha256}")
+    config = _started(changed(config, {**measured, **rules.config}, where=f"{SETTINGS}.config"), rules.backbone)
 
     def stream(chosen: NDArray[np.int64]) -> CellStream:
         return stream_for(
@@ -276,6 +274,13 @@ def held_out_groups(cell_id: NDArray[np.int64], split: CellSplitRules) -> list[s
     The band holds for cells that are held out as these were; that of a random division flatters, as its scores do.
     """
     return group_names(cell_id, [""] * len(cell_id), split) if split.by == "random" else block_names(cell_id, split)
+
+
+def _started(config: OpenCarbonConfig, backbone: str) -> OpenCarbonConfig:
+    """The network with which first weights its image encoder has; one without images has nothing to start."""
+    if not backbone or "image" not in config.modalities:
+        return config
+    return replace(config, init=f"resnet18 sha256:{read_backbone(backbone).sha256}")
 
 
 def _differing(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

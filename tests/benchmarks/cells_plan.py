@@ -19,18 +19,21 @@ from tests.benchmarks.cells_stream import row, save_first
 
 CITIES, SIDE = (20, 20), 50  # rows and columns of cities, cells of a side
 Row = dict[str, Any]
+Bounds = tuple[float, float, float, float]
 
 
-def planet(path: Path) -> None:
-    """Square cities between 60 S and 60 N, none across the edge of another."""
-    features = []
-    for number in range(CITIES[0] * CITIES[1]):
+def planet(path: Path, cities: int = CITIES[0] * CITIES[1]) -> list[Bounds]:
+    """Square cities between 60 S and 60 N, none across the edge of another; west, south, east and north of each."""
+    features, bounds = [], []
+    for number in range(cities):
         row_, col = 3600 + number // CITIES[1] * 700, 500 + number % CITIES[1] * 2100
-        west, _, _, north = cell_bounds(row_, col)
-        _, south, east, _ = cell_bounds(row_ + SIDE - 1, col + SIDE - 1)
-        shape = json.loads(shapely.to_geojson(shapely.box(float(west), float(south), float(east), float(north))))
+        west, _, _, north = (float(edge) for edge in cell_bounds(row_, col))
+        _, south, east, _ = (float(edge) for edge in cell_bounds(row_ + SIDE - 1, col + SIDE - 1))
+        shape = json.loads(shapely.to_geojson(shapely.box(west, south, east, north)))
         features.append({"type": "Feature", "properties": {"city": f"city {number:03d}"}, "geometry": shape})
+        bounds.append((west, south, east, north))
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return bounds
 
 
 def rows() -> list[Row]:

@@ -74,10 +74,10 @@ def prepare(folder: Path) -> Prepared:
     return Prepared(replace(encode, units=tuple(fullest)), {unit.key: unit.expected_rows for unit in fullest})
 
 
-def save_first(folder: Path) -> None:
-    """A bundle with weights as they are first drawn."""
+def save_first(folder: Path, **config: Any) -> None:
+    """A bundle with weights as they are first drawn; the published network at 256 pixels but for what is told."""
     torch.manual_seed(0)
-    network = OpenCarbon(OpenCarbonConfig(image_px=PX, pad="learned_mask"))
+    network = OpenCarbon(OpenCarbonConfig(**{"image_px": PX, "pad": "learned_mask", **config}))
     tensors = {name: value.numpy() for name, value in network.state_dict().items()}
     lineage = Lineage("", "", 0, 0, 0, 0, "", "", {}, {}, {})
     names, back = read_category_map().names, BackTransform(1.0, 1.0)

@@ -1,17 +1,19 @@
 """Every registered model trained and searched as a submitted job, killed and submitted again: the page that says so.
 
-    python -m tests.evidence.training_jobs --store STORE --work DIR --out docs/evidence/training-jobs
+    python -m tests.evidence.training_jobs --store STORE --cities WORLD --work DIR --out docs/evidence/training-jobs
 
 A local head with token authentication takes `ray job submit ... -- python -m jobs.train --model M` and `... -- python
 -m tune.sweep --model M --trials 2` for every model of every learner. Each job's driver is killed with -9 once
-something is there to lose, and the same command is submitted again. STORE is a finished ingest; sizes are in
-`training_jobs.yaml` and teach nothing: this is about the machinery.
+something is there to lose, and the same command is submitted again. STORE is a finished ingest, WORLD a finished world
+with cities; sizes are in `training_jobs.yaml` and teach nothing: this is about the machinery. `--kinds` runs some kinds
+of models alone, onto a page of their own; kinds that need no store or no world run without.
 """
 
 import argparse
 import contextlib
 import json
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +31,14 @@ TRIALS = 2
 # as small as a network of each kind can be
 SMALL = {"unet": {"width": 4}, "unet_large": {"width": 8}}
 CPUS = 4  # offered, so that a job and its workers fit beside each other; the machine's own do the work
+PRODUCT = "product"
+KINDS = (PRODUCT, *LEARNERS)
+INPUTS = {
+    "mask": "mask/*.geojson",
+    "poi": "poi/*.csv",
+    "basemap": "basemap/*/*.tif",
+    "co2_grid": "co2/odiac_like/*.tif",
+}
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 
 
@@ -51,17 +61,25 @@ class Attempt:
 def main() -> None:
     """Parses the command line, runs what is not there yet, and writes the folder."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--store", type=Path, required=True, help="folder of a finished ingest")
+    parser.add_argument("--store", type=Path, default=Path("store"), help="folder of a finished ingest")
+    parser.add_argument("--cities", type=Path, default=Path("world"), help="folder of a finished world with cities")
     parser.add_argument("--work", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--out", type=Path, required=True, help="folder of the evidence")
-    parser.add_argument("--only", default="", help="models whose names begin so; for trying")
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS, help="kinds of models, and the product")
+    parser.add_argument("--models", nargs="+", default=[], help="some of them alone")
     flags = parser.parse_args()
-    work, store = flags.work.resolve(), flags.store.resolve()
+    work = flags.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
+    kinds = tuple(flags.kinds)
+    lines = commands(work, flags.store.resolve(), flags.cities.resolve(), kinds)
     with started_head(CPUS) as head:
-        rows = attempts(head, work, [line for line in commands(work, store) if line[1].startswith(flags.only)])
+        rows = attempts(head, work, [line for line in lines if not flags.models or line[1] in flags.models])
     flags.out.mkdir(parents=True, exist_ok=True)
-    (flags.out / "README.md").write_text(page(rows), encoding="utf-8")
+    name = "README" if kinds == KINDS else "-".join(kinds)
+    asked = "".join(
+        f"--{flag} {' '.join(words)} " for flag, words in (("kinds", kinds), ("models", flags.models)) if words
+    )
+    (flags.out / f"{name}.md").write_text(page(rows, "" if name == "README" else asked), encoding="utf-8")
     bad = [row.model for row in rows if not row.complete or row.rewritten]
     raise SystemExit(f"not complete, or rewritten: {bad}" if bad else 0)
 
@@ -84,24 +102,23 @@ def attempts(head: Head, work: Path, lines: list[tuple[str, str, list[str]]]) ->
         return first + [each.result() for each in running]
 
 
-def commands(work: Path, store: Path) -> list[tuple[str, str, list[str]]]:
+def commands(work: Path, store: Path, cities: Path, kinds: Sequence[str]) -> list[tuple[str, str, list[str]]]:
     """Job, model and command line; the product is trained first, for generation models read its soundings."""
     shared = ["--settings", str(OVERLAY), "--out", str(work)]
     stored = ["--set", f"plants.store_url={store}"]
     told = ["--set", f"generation.soundings_url={work}/train-plants"]
+    placed = [word for name, path in INPUTS.items() for word in ("--set", f"inputs.{name}={cities}/{path}")]
+    reads = {"scenes": [], "soundings": stored, "generation": [*stored, *told], "cells": placed}
     trees = [name for name, entry in SOUNDING_MODELS.items() if not entry.trunk]
     product = [*stored, "--set", f"soundings.models={json.dumps(trees)}", "--set", "engine.max_quarantine_rate=0.2"]
-    made = [("jobs.train", "plants", [*shared, "--run-id", "train-plants", *product])]
-    for name, learner in LEARNERS.items():
-        for model in learner.names:
-            more = [] if name == "scenes" else stored + (told if name == "generation" else [])
-            if model in SMALL:
-                more = [*more, "--set", f"training.config={json.dumps(SMALL[model])}"]
-            fitted = [*more, *(["--set", "training.run.ray_train=true"] if name == "scenes" else [])]
-            made.append(("jobs.train", model, [*shared, "--run-id", f"train-{model}", *fitted]))
-            searched = [*more, "--set", f"tune.space={json.dumps(narrow(name, model))}"]
-            study = ["--trials", str(TRIALS), "--study", f"sweep-{model}"]
-            made.append(("tune.sweep", model, [*shared, *study, *searched]))
+    made = [("jobs.train", "plants", [*shared, "--run-id", "train-plants", *product])] if PRODUCT in kinds else []
+    for name, model in [(kind, model) for kind in LEARNERS if kind in kinds for model in LEARNERS[kind].names]:
+        more = [*reads[name], *(["--set", f"training.config={json.dumps(SMALL[model])}"] if model in SMALL else [])]
+        fitted = [*more, *(["--set", "training.run.ray_train=true"] if name == "scenes" else [])]
+        made.append(("jobs.train", model, [*shared, "--run-id", f"train-{model}", *fitted]))
+        searched = [*more, "--set", f"tune.space={json.dumps(narrow(name, model))}"]
+        study = ["--trials", str(TRIALS), "--study", f"sweep-{model}"]
+        made.append(("tune.sweep", model, [*shared, *study, *searched]))
     return made
 
 
@@ -112,6 +129,8 @@ def narrow(kind: str, model: str) -> dict[str, object]:
         return {"fit.epochs": [1, 2], "fit.batch_size": [16, 32], **wide}
     if kind == "soundings" and SOUNDING_MODELS[model].trunk:
         return {"epochs": [1, 2], "patience": [1, 2], "patch_px": [16, 32], "truncation": ["block2_pool"]}
+    if kind == "cells":
+        return {"fit.batch_size": [16, 32]}
     return {}
 
 
@@ -204,7 +223,7 @@ def committed(run: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in (run / "ledger").rglob("*.json")}
 
 
-def page(rows: list[Attempt]) -> str:
+def page(rows: list[Attempt], asked: str) -> str:
     """The evidence as Markdown."""
     heads = ("job", "model", "killed after", "records then", "rewritten", "then", "units", "complete", "digest", "s")
     lines = [
@@ -212,15 +231,16 @@ def page(rows: list[Attempt]) -> str:
          f"`{r.sha256}`", round(r.seconds))
         for r in rows
     ]  # fmt: skip
-    return f"""# Every model trained and searched as a submitted job
+    return f"""# {"Some models" if asked else "Every model"} trained and searched as a submitted job
 
-Each line is one job on a local head with token authentication (SYNTHETIC fleet and scenes): submitted with
+Each line is one job on a local head with token authentication (SYNTHETIC fleet, scenes and cities): submitted with
 `ray job submit`, its driver killed with -9 once a checkpoint or a commit was there, the same command submitted again.
 Networks of scenes are trained under Ray Train, all else in processes of their own. Seconds are of both attempts, three
 jobs at a time on two CPUs, for orientation only. Sizes (`tests/evidence/training_jobs.yaml`) are the smallest that run:
 nothing is learned here. {TRIALS} trials a target.
 
-    python -m tests.evidence.training_jobs --store STORE --work DIR --out docs/evidence/training-jobs
+    python -m tests.evidence.training_jobs {asked}--store STORE --cities WORLD \\
+        --work DIR --out docs/evidence/training-jobs
 
 {table(heads, lines)}
 """
