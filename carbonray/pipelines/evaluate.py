@@ -22,7 +22,8 @@ from carbonray.pipelines.judged import Judged, described, frozen_facts, judged_o
 from carbonray.publish.evaluation_emissions import emission_markdown
 from carbonray.publish.evaluation_figures import evaluation_figures
 from carbonray.publish.evaluation_table import evaluation_markdown, summary_text
-from carbonray.settings import Evaluation, Settings
+from carbonray.sections import Evaluation
+from carbonray.settings import Settings
 from carbonray.stages.emission_scores import EmissionRules, emission_rows, found_estimates, refusals
 from carbonray.stages.held_out import DATA_TIERS, SceneSource
 from carbonray.stages.methods import PEERS, MethodRules, PeerChoice

@@ -1,4 +1,4 @@
-"""The small Earth as files: granules with their truth, a fleet of power plants with all that is told of it, cities."""
+"""The small Earth as files: granules with their truth, power plants with all that is told of them, cities, regions."""
 
 from dataclasses import dataclass
 
@@ -16,11 +16,15 @@ from carbonray.synthetic.city.knobs import chosen_cities
 from carbonray.synthetic.fleet import FleetRules, plants_of
 from carbonray.synthetic.fleet_emissions import no2_stacks
 from carbonray.synthetic.fleet_files import MakeFleet, image_years
+from carbonray.synthetic.regions.files import MakeRegions, region_parts
+from carbonray.synthetic.regions.knobs import chosen_regions
 from carbonray.synthetic.world import DATA_TIER, WorldRules
 
-SUMMARY = "a small Earth in the files of real products: TROPOMI swaths over known sources, power plants, cities"
-SECTIONS = ("world", "fleet", "render", "cities")
-PARTS = ("swaths", "fleet", "images", "cities")
+SUMMARY = (
+    "a small Earth in the files of real products: TROPOMI swaths over known sources, power plants, cities, regions"
+)
+SECTIONS = ("world", "fleet", "render", "cities", "regions", "region_reports", "region_ceiling")
+PARTS = ("swaths", "fleet", "images", "cities", "regions")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class MakeSwaths:
 
 
 def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
-    """One unit a granule, a weather day, a plant's reports, its images of one imager and year, a piece of a city.
+    """A unit a granule, a weather day, a plant's reports, its images of an imager and year, a piece of a city, a table.
 
     Raises:
         SettingsError: `world.parts` names no part there is.
@@ -66,17 +70,24 @@ def plan(settings: Settings, digest: str) -> tuple[Unit, ...]:
             expected=f"some of {', '.join(PARTS)}",
             remedy="Correct the setting.",
         )
-    made = {"swaths": _swath_units, "fleet": _fleet_units, "images": _image_units, "cities": _city_units}
+    made = {
+        "swaths": _swath_units,
+        "fleet": _fleet_units,
+        "images": _image_units,
+        "cities": _city_units,
+        "regions": _region_units,
+    }
     return tuple(unit for part in PARTS if part in parts for unit in made[part](settings, digest))
 
 
 def run(run: Run, settings: Settings) -> None:
-    """Executes a pass each for the swaths, the fleet and the cities."""
+    """Executes a pass each for the swaths, the fleet, the cities and the regions."""
     units = plan(settings, run.settings_digest)
     readers: dict[str, Reader] = {
         "world": MakeSwaths(settings.world, settings.fleet),
         "fleet": MakeFleet(settings.fleet, settings.render),
         "cities": MakeCities(chosen_cities(settings.cities), settings.cities.px),
+        "regions": MakeRegions(chosen_regions(settings.regions), settings.region_reports, settings.region_ceiling),
     }
     commits = []
     for name, reader in readers.items():
@@ -131,6 +142,11 @@ def _city_units(settings: Settings, digest: str) -> list[Unit]:
             key = f"{rules.name}-basemap-{row:04d}-{col:04d}"
             units.append(_unit("cities", digest, key, kind="basemap", city=number, row=row, col=col))
     return units
+
+
+def _region_units(settings: Settings, digest: str) -> list[Unit]:
+    parts = region_parts(chosen_regions(settings.regions))
+    return [_unit("regions", digest, "-".join(part.values()).replace(" ", "-"), **part) for part in parts]
 
 
 def _unit(pass_name: str, digest: str, key: str, **partition: int | str) -> Unit:
