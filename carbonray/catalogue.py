@@ -13,7 +13,7 @@ from carbonray.contract import Unit
 from carbonray.engine.run import FILE, Run, open_run
 from carbonray.errors import CarbonrayError, SettingsError
 from carbonray.io import objectstore
-from carbonray.pipelines import evaluate, evaluate_plants, grid, hotspots, ingest, plants, world
+from carbonray.pipelines import energy, evaluate, evaluate_plants, grid, hotspots, ingest, plants, world
 from carbonray.settings import Settings
 from carbonray.training import job as train
 from carbonray.training import plants as train_plants
@@ -50,6 +50,7 @@ JOBS: dict[str, Job] = {
     "hotspots": Job(hotspots.SUMMARY, hotspots.SECTIONS, hotspots.plan, hotspots.run, hotspots.publish),
     "plants": Job(plants.SUMMARY, plants.SECTIONS, plants.plan, plants.run, plants.publish),
     "grid": Job(grid.SUMMARY, grid.SECTIONS, grid.plan, grid.run, grid.publish),
+    "energy": Job(energy.SUMMARY, energy.SECTIONS, energy.plan, energy.run, energy.publish),
 }
 # the job of a name for one `--model`, where that is a whole product
 OF_MODEL: dict[tuple[str, str], Job] = {

@@ -42,6 +42,9 @@ from carbonray.science.stats.bootstrap import BootstrapRules
 from carbonray.stages.cell_encoding import CellPredictRules
 from carbonray.stages.cell_networks import CellTrainRules
 from carbonray.stages.cell_regression import GridRules
+from carbonray.stages.energy_answers import EnergyPredictRules
+from carbonray.stages.energy_blocks import EnergyBlockRules
+from carbonray.stages.energy_networks import CleanTrainRules
 from carbonray.stages.generation_folds import GenerationFoldRules
 from carbonray.stages.generation_targets import TargetRules
 from carbonray.stages.held_out import HeldOutRules
@@ -173,9 +176,12 @@ class Energy(BaseModel):
 
     reading: EnergyRules
     rows: MixRules
+    blocks: EnergyBlockRules
+    predict: EnergyPredictRules
     synthesis: SynthesisRules
     splits: EnergySplitRules
     hull: HullRules
+    training: CleanTrainRules
 
 
 class Training(BaseModel):

@@ -1,8 +1,8 @@
 """Search spaces as data: for every family of models which settings are searched, and over what.
 
 Sources: the sounding networks' is Appendix B of the plume paper as printed, minus signs of exponents restored (SCIENCE
-4.5); every other range is inferred. A parameter's name is a dotted path of settings below its space's prefix, so that
-what a search finds is an overlay over the settings.
+4.5); weights of CLEAN's loss are those of SCIENCE 2.3, inferred, as is every other range. A parameter's name is a
+dotted path of settings below its space's prefix, so that what a search finds is an overlay over the settings.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +14,7 @@ from optuna.distributions import BaseDistribution
 from carbonray.errors import SettingsError
 from carbonray.models.backbones import STRIDES
 from carbonray.models.cell_registry import CELL_MODELS
+from carbonray.models.clean_registry import CLEAN_MODELS
 from carbonray.models.opencarbon import MODALITIES
 from carbonray.models.sounding_cnn import patch_fits
 from carbonray.models.sounding_registry import SOUNDING_MODELS
@@ -93,6 +94,12 @@ _CELLS: Mapping[str, Distribution] = {
     "config.d": Choice((16, 32, 64)),
 }
 
+_MIXES: Mapping[str, Distribution] = {
+    "fit.learning_rate": log_uniform(1e-4, 1e-2),
+    "config.width": Choice((32, 64, 128, 256)),
+    "config.dropout": _DROPOUT,
+}
+
 SPACES: dict[str, Space] = {
     "sounding_cnn": Space(
         "soundings.fit.tuned.{model}.{target}",
@@ -157,6 +164,16 @@ SPACES: dict[str, Space] = {
             "fit.loss.contrastive_normalize": Choice((False, True)),
         },
     ),
+    # whether totals are read is what a model is asked, not how well it is fitted
+    "clean_cycled": _inferred(
+        "energy.training",
+        {
+            **_MIXES,
+            "fit.loss.lambda_cycle": Choice((0.0, 0.1, 1.0, 10.0)),
+            "fit.loss.lambda_latent": Choice((0.0, 0.1, 1.0)),
+        },
+    ),
+    "clean_alone": _inferred("energy.training", _MIXES),
     "generation_ndt": _inferred(
         "generation", {"models.ndt_l1": log_uniform(1e-4, 1e-1), "lookback.weighting": _WEIGHTING}
     ),
@@ -167,12 +184,15 @@ SPACES: dict[str, Space] = {
 
 
 def family_of(model: str) -> str:
-    """Key of `SPACES`: sounding models share theirs, as do networks of cells, every other model has its own."""
+    """Key of `SPACES`: sounding models share theirs, as do networks of cells and of mixes, others have their own."""
     if model in SOUNDING_MODELS:
         return "sounding_cnn" if SOUNDING_MODELS[model].trunk else "sounding_trees"
     if model in CELL_MODELS:
         entry = CELL_MODELS[model]
         return "cells_contrasted" if entry.fit.loss.alpha and entry.config.modalities == MODALITIES else "cells"
+    if model in CLEAN_MODELS:
+        loss = CLEAN_MODELS[model].fit.loss
+        return "clean_cycled" if loss.lambda_cycle and loss.lambda_latent else "clean_alone"
     return model
 
 

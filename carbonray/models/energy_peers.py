@@ -17,6 +17,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeRegressor
 
 from carbonray.models.baselines import SplitRows
+from carbonray.models.energy_factors import source_factors
 from carbonray.models.energy_readings import EnergyPeer, Reading, checked_roles, ln_known, refused
 from carbonray.models.sounding_trees import TreeRules, parameters
 from carbonray.science.energy.factors import (
@@ -28,23 +29,11 @@ from carbonray.science.energy.factors import (
     region_means,
 )
 from carbonray.science.energy.mix import MixRows
-from carbonray.science.power.emissions import uncalibrated_factor
 from carbonray.science.stats.metrics import mape
-from carbonray.vocab.energy import SECTORS, SOURCES
+from carbonray.vocab.energy import SECTORS
 
 Floats = NDArray[np.float64]
 Answers = Callable[[Floats], Floats]  # (row, feature) -> (row,) ln of the total
-
-# source -> the fuel that stands for it (inferred); the others burn nothing, or what grew again
-FUELS_OF_SOURCES: Mapping[str, str] = MappingProxyType({"coal": "bituminous", "gas": "gas", "oil": "residual_oil"})
-
-
-def source_factors() -> tuple[float, ...]:
-    """T CO2 per MWh of each source: the mean over the movers that have an efficiency in SCIENCE 4.8."""
-    return tuple(
-        uncalibrated_factor(FUELS_OF_SOURCES[source], "")[0] if source in FUELS_OF_SOURCES else 0.0
-        for source in SOURCES
-    )
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from carbonray.errors import SettingsError
 from carbonray.io import objectstore
-from carbonray.io.model_store import DIGEST, MANIFEST, bundle_sha256
+from carbonray.io.model_store import bundle_sha256
 from carbonray.io.urban.poi_categories import CategoryMap
-from carbonray.pipelines.planning import expanded
+from carbonray.pipelines.planning import bundles_under, expanded
 from carbonray.science.urban.cell_splits import CellSplitRules
 from carbonray.settings import Settings
 from carbonray.stages.cell_bundles import CellPin, cell_pin
@@ -21,7 +21,7 @@ def cell_pins(settings: Settings) -> tuple[CellPin, ...]:
         SettingsError: none is given, or they are not instances of one model and one division of cells.
         ContractError: one is no bundle of cells.
     """
-    urls = [bundle for given in expanded(settings.inputs.bundles) for bundle in _bundles_under(given)]
+    urls = [bundle for given in expanded(settings.inputs.bundles) for bundle in bundles_under(given)]
     pins = sorted((cell_pin(url, bundle_sha256(url)) for url in urls), key=lambda pin: pin.instance)
     if not pins:
         raise _refusal("no bundle is given")
@@ -57,15 +57,6 @@ def require_categories(pins: tuple[CellPin, ...], known: CategoryMap) -> None:
             expected=f"the categories of the model, in its order: {', '.join(pins[0].categories)}",
             remedy="Name the category map that the model was trained with.",
         )
-
-
-def _bundles_under(url: str) -> list[str]:
-    """The folder itself, or those of a training run."""
-    base = objectstore.absolute(url)
-    if objectstore.exists(objectstore.join(base, MANIFEST)):
-        return [base]
-    found = (key for key in objectstore.listing(base) if key.endswith(f"/{DIGEST}"))
-    return [objectstore.join(base, key.rpartition("/")[0]) for key in sorted(found)]
 
 
 def _refusal(what: str) -> SettingsError:

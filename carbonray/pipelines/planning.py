@@ -10,6 +10,7 @@ from carbonray.engine.status import run_status
 from carbonray.errors import SettingsError
 from carbonray.io import objectstore
 from carbonray.io.ledger import Commit, ObjectRecord
+from carbonray.io.model_store import DIGEST, MANIFEST
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,15 @@ def tiers_of(commits: Sequence[Commit]) -> tuple[str, ...]:
     """Every data tier that commits speak of; a unit without rows has none."""
     named = (str(commit.facts.get("data_tier", "none")) for commit in commits if commit.status == "committed")
     return tuple(sorted({tier for text in named for tier in text.split(", ")} - {"none"}))
+
+
+def bundles_under(url: str) -> list[str]:
+    """The folder of a bundle itself, or those of the bundles of a training run."""
+    base = objectstore.absolute(url)
+    if objectstore.exists(objectstore.join(base, MANIFEST)):
+        return [base]
+    found = (key for key in objectstore.listing(base) if key.endswith(f"/{DIGEST}"))
+    return [objectstore.join(base, key.rpartition("/")[0]) for key in sorted(found)]
 
 
 def require_complete(url: str, where: str) -> str:

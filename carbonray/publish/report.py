@@ -16,6 +16,7 @@ from carbonray.publish.charts import CurveChart
 from carbonray.publish.generation_facts import GenerationFacts
 from carbonray.publish.grid_view import GridView
 from carbonray.publish.page import banner, document, figure, legend_entry, section, side_by_side, table, tall, tiles
+from carbonray.publish.report_energy import EnergyFacts, energy_sections, energy_sentence
 from carbonray.publish.report_generation import generation_sections, generation_sentence
 from carbonray.publish.report_grid import GridFacts, grid_sections, grid_sentence
 from carbonray.publish.report_plants import PlantFacts, plant_sections, plant_sentence
@@ -54,6 +55,7 @@ class ReportFacts:
         plants: the power plants, their images and what was excluded.
         generation: their years: capacity factor, generation and CO2.
         grid: urban cells of 1 km.
+        energy: regions by their mixes of energy and of emissions.
         daily: columns `day` (from 1970-01-01), `n_judged` and `n_detected` (pixels).
         quarantine: `vocab.tables.QUARANTINE`.
         scores: evaluation tables.
@@ -69,6 +71,7 @@ class ReportFacts:
     plants: PlantFacts | None = None
     generation: GenerationFacts | None = None
     grid: GridFacts | None = None
+    energy: EnergyFacts | None = None
     daily: pa.Table | None = None
     quarantine: pa.Table | None = None
     scores: tuple[ScoreTable, ...] = ()
@@ -85,6 +88,7 @@ def render_report(facts: ReportFacts) -> bytes:
         "Days": _days(facts.daily),
         **(generation_sections(facts.generation) if facts.generation else {}),
         **(grid_sections(facts.grid) if facts.grid else {}),
+        **(energy_sections(facts.energy) if facts.energy else {}),
         **(plant_sections(facts.plants) if facts.plants else {}),
         "Skill": _skill(facts.scores, facts.curves),
         "Run": report_run.run_section(facts.run),
@@ -116,7 +120,9 @@ def _lead(facts: ReportFacts) -> str:
     found = report_sources.summary_sentence(facts.hotspots, facts.comparison, facts.daily)
     years = generation_sentence(facts.generation) if facts.generation else ""
     cells = grid_sentence(facts.grid) if facts.grid else ""
-    return " ".join(filter(None, (found, years, cells, plant_sentence(facts.plants) if facts.plants else "")))
+    regions = energy_sentence(facts.energy) if facts.energy else ""
+    plants = plant_sentence(facts.plants) if facts.plants else ""
+    return " ".join(filter(None, (found, years, cells, regions, plants)))
 
 
 def _first_numbers(facts: ReportFacts) -> dict[str, object]:

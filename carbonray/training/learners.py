@@ -6,6 +6,7 @@ of a known kind touches that registry alone.
 
 from carbonray.errors import SettingsError
 from carbonray.training.cell_learner import CellLearner
+from carbonray.training.energy_learner import EnergyLearner
 from carbonray.training.generation_learner import GenerationLearner
 from carbonray.training.learner import Learner
 from carbonray.training.scene_learner import SceneLearner
@@ -16,6 +17,7 @@ LEARNERS: dict[str, Learner] = {
     "soundings": SoundingLearner(),
     "generation": GenerationLearner(),
     "cells": CellLearner(),
+    "energy": EnergyLearner(),
 }
 
 

@@ -75,8 +75,8 @@ class Pace:
         contrast_after: steps before the contrastive term enters.
     """
 
-    steps: int = 240
-    contrast_after: int = 80
+    steps: int = 120
+    contrast_after: int = 40
 
     def of(self, rules: CellTrainRules, model: str, cells: int) -> CellTrainRules:
         """Rules with as many epochs as take that many steps."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from carbonray.models.clean import CleanConfig, MixBatch, mix_batch
-from carbonray.models.energy_peers import source_factors
+from carbonray.models.energy_factors import source_factors
 from carbonray.science.energy.mix import MixRows
 
 DAY_NS = 86_400_000_000_000

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from carbonray.errors import ContractError, DataError
 from carbonray.models.baselines import SplitRows
+from carbonray.models.energy_factors import source_factors
 from carbonray.models.energy_peers import (
     ENERGY_PEERS,
     Answers,
@@ -17,7 +18,6 @@ from carbonray.models.energy_peers import (
     Factors,
     RegionMean,
     Tried,
-    source_factors,
 )
 from carbonray.models.energy_readings import FittedEnergyPeer, Reading, Task, checked_roles
 from carbonray.models.sounding_trees import TreeRules

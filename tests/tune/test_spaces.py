@@ -10,6 +10,7 @@ from optuna.distributions import CategoricalDistribution
 from carbonray.errors import SettingsError
 from carbonray.models.backbones import STRIDES
 from carbonray.models.cell_registry import CELL_MODELS
+from carbonray.models.clean_registry import CLEAN_MODELS
 from carbonray.models.registry import MODELS
 from carbonray.models.sounding_cnn import PatchTooSmallError, SoundingCnnConfig
 from carbonray.models.sounding_registry import SOUNDING_MODELS
@@ -151,4 +152,4 @@ def test_the_nearest_value_is_inside_and_a_value_inside_is_its_own(value: float)
 def test_of_words_the_first_is_nearest() -> None:
     assert Choice(("a", "b")).nearest("b") == "b"
     assert Choice(("a", "b")).nearest("c") == "a"
-    assert len(MODELS) + len(SOUNDING_MODELS) + len(CELL_MODELS) + 2 == len(EVERY)
+    assert len(MODELS) + len(SOUNDING_MODELS) + len(CELL_MODELS) + len(CLEAN_MODELS) + 2 == len(EVERY)

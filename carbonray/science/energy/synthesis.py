@@ -5,7 +5,7 @@ proportions, so that totals stay additive and a row is what two scaled countries
 `MixRows`: GWh and t CO2 a day.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +106,23 @@ def synthesised(rows: MixRows, rules: SynthesisRules) -> MixRows:
     return stacked([none, *(_mixed(rows, days, recipe) for recipe in _recipes(days, rules))])
 
 
+def country(parts: Sequence[MixRows], recipe: Recipe) -> MixRows:
+    """Rows of a country, size * sum of weight * amount.
+
+    Args:
+        parts: rows of each of its regions, all of the same intervals.
+        recipe: of the country.
+    """
+    factor, first = recipe.size * np.array(recipe.weights), parts[0]
+    return MixRows(
+        np.full(len(first), recipe.name, object),
+        first.start_ns,
+        first.end_ns,
+        np.tensordot(factor, np.stack([part.energy for part in parts]), axes=1),
+        np.tensordot(factor, np.stack([part.emissions for part in parts]), axes=1),
+    )
+
+
 def _recipes(days: Mapping[str, Days], rules: SynthesisRules) -> tuple[Recipe, ...]:
     return tuple(_recipe(days, number, rules) for number in range(rules.n))
 
@@ -153,15 +170,6 @@ def _days(rows: MixRows) -> dict[str, Days]:
 
 
 def _mixed(rows: MixRows, days: Mapping[str, Days], recipe: Recipe) -> MixRows:
-    """The series of one country, size * sum of weight * amount."""
+    """The series of one country."""
     shared = sorted(set.intersection(*(set(days[region]) for region in recipe.regions)))
-    chosen = np.array([[days[region][interval] for interval in shared] for region in recipe.regions], np.int64)
-    factor = recipe.size * np.array(recipe.weights)
-    first = rows.rows(chosen[0])
-    return MixRows(
-        np.full(len(shared), recipe.name, object),
-        first.start_ns,
-        first.end_ns,
-        np.tensordot(factor, rows.energy[chosen], axes=1),
-        np.tensordot(factor, rows.emissions[chosen], axes=1),
-    )
+    return country([rows.rows([days[region][interval] for interval in shared]) for region in recipe.regions], recipe)
