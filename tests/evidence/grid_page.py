@@ -144,7 +144,8 @@ wide (64), {pace["steps"]} steps of Adam at {rules["fit"]["learning_rate"]:g}, i
 the contrastive term with the published weight after {pace["contrast_after"]} steps (100 epochs), batches of 32 made of
 squares of {side} x {side} cells (single cells); random first weights where the authors' were ImageNet's. So few steps
 favour what learns fast: a part of the network that needs longer is undersold here. The recipe was chosen on validation
-cells of the London-like city, the number of steps by the hours that two cores had. {len(own)} fits of networks took {own["cpu_s"].sum() / 3600:.1f} core-hours,
+cells of the London-like city, the number of steps by the hours that two cores had. {len(own)} fits of
+networks took {own["cpu_s"].sum() / 3600:.1f} core-hours,
 {own["cpu_s"].median():.0f} s each in the median; seeds {", ".join(map(str, sorted(set(fits["seed"]))))}."""
     changes = " ".join(f"`{change}`" for change in study["changes"])
     more = f" Changed from `tests/evidence/grid.yaml`: {changes}." if changes else ""
