@@ -41,7 +41,7 @@ Model = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the run's facts as JSON.")]
 JobName = Annotated[
-    str, typer.Argument(metavar="JOB", help="world, ingest, train, evaluate, plants, hotspots or grid.")
+    str, typer.Argument(metavar="JOB", help="world, ingest, train, evaluate, plants, hotspots, grid or energy.")
 ]
 DEMO_INPUTS = {
     "hotspots": {

@@ -144,7 +144,7 @@ def test_what_is_searched_has_a_default_at_its_path(made: Samples) -> None:
 
 def test_every_model_has_one_learner() -> None:
     names = [name for learner in LEARNERS.values() for name in learner.names]
-    assert len(names) == len(set(names)) == 33
+    assert len(names) == len(set(names)) == 39
     for name in names:
         assert [target.mode for target in learner_of(name).targets(name)]
 
