@@ -5,27 +5,25 @@ test fold nothing but numbers is read before they are judged, once.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from importlib import metadata
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from carbonray.contract import Unit, encode_object_rows
-from carbonray.engine.plan import Pass
+from carbonray.contract import Unit
 from carbonray.engine.run import Run
 from carbonray.execution import TrackRules, TrainRules
 from carbonray.io import objectstore
 from carbonray.io.model_store import Lineage, bundle_sha256, save_bundle
 from carbonray.models.cell_fit import SCORE
 from carbonray.models.cell_registry import CELL_MODELS
-from carbonray.models.fit import EpochFit, FitState
+from carbonray.models.fit import FitState
 from carbonray.models.lockstep import Lockstep
 from carbonray.science.spatial.folds import N_FOLDS, search_turns
 from carbonray.science.stats.metrics import r2
 from carbonray.science.urban.cell_splits import RANDOM_FOLDS
-from carbonray.settings import Settings, overrides_of
+from carbonray.settings import Settings
 from carbonray.stages.cell_bundles import cell_bundle, cell_pin
 from carbonray.stages.cell_held_out import held_out_cells
 from carbonray.stages.cell_networks import (
@@ -40,16 +38,13 @@ from carbonray.stages.cell_networks import (
 )
 from carbonray.stages.cell_roles import DividedCells, TrainingCells, divided_cells
 from carbonray.training.cell_passes import planned_inputs, prepared_cells
-from carbonray.training.launch import run_fits, runner
 from carbonray.training.learner import Floats, HeldOutAnswers, Report, Target, flat
 from carbonray.training.ray_windows import WINDOWS
-from carbonray.training.scene_learner import ReadBundle
+from carbonray.training.saved_fits import command_of, commit_bundles, fitted_states, training_place, versions
 from carbonray.training.torch_trial import TrialPlace, run_trial
-from carbonray.training.tracking import Tracked, lineage_of, open_tracker
 
 TARGET = "ln_e"
 SECTIONS = ("grid.rules", "grid.mask", "grid.points", "grid.basemap", "grid.training", "training.run")
-_VERSIONED = ("carbonray", "numpy", "ray", "safetensors", "torch")
 
 
 @dataclass(frozen=True)
@@ -138,19 +133,23 @@ class CellLearner:
     def trial(self, prepared: TrainingCells, settings: Settings, target: str) -> CellTrial:
         """Over the turns of the search."""
         rules, tune = settings.grid.training, settings.tune
-        train = training_place(settings)
+        train = training_place(settings, rules.threads, rules.device)
         return CellTrial(settings.model, rules, prepared, tune.test_fold, tune.splits, train, settings.tracking)
 
     def fit(
         self, run: Run, prepared: TrainingCells, settings: Settings, instances: tuple[int, ...], folder: str
     ) -> None:
         """One fit a fold, each in a process of its own, at once where there is room; then their bundles."""
-        rules, model, train = settings.grid.training, settings.model, training_place(settings)
+        rules, model = settings.grid.training, settings.model
+        train = training_place(settings, rules.threads, rules.device)
         divided = divided_cells(prepared, rules.split)
         numbers = instances or tuple(range(divided.folds.n_folds))
         windows = WINDOWS[train.reader]
         fits = [cell_fit(rules, model, prepared, divided, divided.turn(k), windows) for k in numbers]
-        states = _run(run, prepared, settings, fits, train)
+        told_to_trackers = {"command": command_of(settings, SECTIONS), "data_tier": prepared.tier}
+        states = fitted_states(
+            run, settings, fits, train, lineage=told_to_trackers, parameters=lambda fit: _parameters(fit, rules)
+        )
         torch.set_num_threads(rules.threads)  # of what the bundles are judged by
         keys, told = [f"{folder}/{model}/{k}" for k in numbers], {}
         for key, k, fit, state in zip(keys, numbers, fits, states, strict=True):
@@ -170,7 +169,7 @@ class CellLearner:
             save_bundle(url, bundle)
             told[key] = f"sha256 {bundle_sha256(url)}, validation R2 {fitted.scores['r2']:.3f}"
             run.facts.setdefault("history", {})[key] = state.facts["history"]
-        _commit(run, settings, folder, keys)
+        commit_bundles(run, settings.digest(("model", *SECTIONS)), folder, keys)
         cells = {"data tier": prepared.tier, "labelled cells": len(divided.rows.cell_id)}
         run.facts["summary"] = cells | {"divided by": rules.split.by, **told}
 
@@ -186,12 +185,6 @@ class CellLearner:
         return HeldOutAnswers(found.block, found.truth, found.answer, trivial, _r2)
 
 
-def training_place(settings: Settings) -> TrainRules:
-    """Where fits run, with the threads and the device of the cells' own settings."""
-    rules = settings.grid.training
-    return replace(settings.training.run, threads=rules.threads, gpu=rules.device == "cuda")
-
-
 def _r2(truth: Floats, answer: Floats) -> float:
     return r2(truth, answer)
 
@@ -199,21 +192,6 @@ def _r2(truth: Floats, answer: Floats) -> float:
 def _parameters(fit: CellFit, rules: CellTrainRules) -> dict[str, Any]:
     told = {"recipe": rules.recipe, "split": asdict(rules.split), "window_shards": rules.window_shards}
     return {"config": asdict(fit.config), "fit": asdict(fit.rules), **told}
-
-
-def _run(run: Run, data: TrainingCells, settings: Settings, fits: list[CellFit], train: TrainRules) -> list[FitState]:
-    """Runs fits to their end, or takes up those that died; without a cluster one after the other, here."""
-    lineage = {**lineage_of(run), "command": _command(settings), "data_tier": data.tier}
-    tracking, checkpoints = (objectstore.join(run.url, name) for name in ("tracking", "checkpoints"))
-    watched: list[EpochFit] = []
-    for fit in fits:
-        told = {**lineage, "fit_digest": fit.digest()}
-        parameters = _parameters(fit, settings.grid.training)
-        watched.append(Tracked(fit, open_tracker(settings.tracking, tracking, fit.name, parameters, told)))
-    folders = [objectstore.join(checkpoints, f"{fit.name}-{fit.digest()[:16]}") for fit in fits]
-    if run.rules.backend == "ray":
-        return run_fits(watched, folders, train)
-    return [runner(train)(fit, url) for fit, url in zip(watched, folders, strict=True)]
 
 
 def _lineage(
@@ -228,7 +206,7 @@ def _lineage(
     """How a bundle came about; the same fit gives the same lineage, whenever it ran."""
     rules = settings.grid.training
     return Lineage(
-        command=_command(settings),
+        command=command_of(settings, SECTIONS),
         run_id="",
         seed=fit.rules.seed,
         scenes=len(fit.train),
@@ -236,23 +214,9 @@ def _lineage(
         epochs=state.epoch,
         generator_sha256=data.generator_sha256,
         settings_digest=settings.digest(("model", *SECTIONS)),
-        versions={name: metadata.version(name) for name in _VERSIONED},
+        versions=versions(),
         fit={"rules": asdict(fit.rules), "recipe": rules.recipe, "weights": rules.weights, "band": asdict(rules.band)},
         validation=fitted.scores,
         fold_table=divided.table(divided.turn(instance)),
         data_tier=data.tier,
     )
-
-
-def _command(settings: Settings) -> str:
-    """What trains the model again, but for the places of its inputs."""
-    changed = [part for text in overrides_of(settings, SECTIONS) for part in ("--set", text)]
-    return " ".join(["python -m jobs.train --model", settings.model, *changed])
-
-
-def _commit(run: Run, settings: Settings, folder: str, keys: list[str]) -> None:
-    """Puts the saved bundles into the run's ledger."""
-    digest = settings.digest(("model", *SECTIONS))
-    units = tuple(Unit(folder, objectstore.sha256(f"{digest} {k}".encode())[:32], k, {}, (), ()) for k in keys)
-    reader = ReadBundle({key: objectstore.join(run.url, key) for key in keys})
-    run.execute(Pass(folder, units, reader, encode_object_rows, on_driver=True))

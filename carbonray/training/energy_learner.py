@@ -5,29 +5,27 @@ rows that test nothing but region and time is read before they are judged, once.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from importlib import metadata
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from carbonray.contract import Unit, encode_object_rows
-from carbonray.engine.plan import Pass
+from carbonray.contract import Unit
 from carbonray.engine.run import Run
 from carbonray.execution import TrackRules, TrainRules
 from carbonray.io import objectstore
 from carbonray.io.model_store import Lineage, bundle_sha256, save_bundle
 from carbonray.models.clean_fit import SCORE
 from carbonray.models.clean_registry import CLEAN_MODELS
-from carbonray.models.fit import EpochFit, FitState
+from carbonray.models.fit import FitState
 from carbonray.models.lockstep import Lockstep
 from carbonray.pipelines.energy_rows import SECTIONS as ROW_SECTIONS
 from carbonray.pipelines.energy_rows import file_units, prepared_rows
 from carbonray.science.energy.splits import PAPER_TURN, EnergySplitRules
 from carbonray.science.energy.synthesis import SynthesisRules
 from carbonray.science.stats.metrics import mape
-from carbonray.settings import Settings, overrides_of
+from carbonray.settings import Settings
 from carbonray.stages.energy_bundles import TASKS, energy_bundle, energy_pin
 from carbonray.stages.energy_held_out import held_out_energy
 from carbonray.stages.energy_networks import (
@@ -42,16 +40,13 @@ from carbonray.stages.energy_networks import (
 from carbonray.stages.energy_roles import DividedEnergy, TrainingEnergy, divided_energy
 from carbonray.stages.energy_streams import RowTable
 from carbonray.synthetic.regions.frozen import region_generator_sha256
-from carbonray.training.launch import run_fits, runner
 from carbonray.training.learner import Floats, HeldOutAnswers, Report, Target, flat
 from carbonray.training.ray_windows import WINDOWS
-from carbonray.training.scene_learner import ReadBundle
+from carbonray.training.saved_fits import command_of, commit_bundles, fitted_states, training_place, versions
 from carbonray.training.torch_trial import TrialPlace, run_trial
-from carbonray.training.tracking import Tracked, lineage_of, open_tracker
 
 TARGET = "totals"
 SECTIONS = (*ROW_SECTIONS, "energy.splits", "energy.synthesis", "energy.hull", "energy.training", "training.run")
-_VERSIONED = ("carbonray", "numpy", "ray", "safetensors", "torch")
 
 
 @dataclass(frozen=True)
@@ -157,7 +152,7 @@ class EnergyLearner:
             rules.synthesis,
             tune.test_fold,
             tune.splits,
-            training_place(settings),
+            training_place(settings, rules.training.threads, rules.training.device),
             settings.tracking,
         )
 
@@ -165,12 +160,21 @@ class EnergyLearner:
         self, run: Run, prepared: TrainingEnergy, settings: Settings, instances: tuple[int, ...], folder: str
     ) -> None:
         """One fit a turn, each in a process of its own, at once where there is room; then their bundles."""
-        rules, model, train = settings.energy, settings.model, training_place(settings)
+        rules, model = settings.energy, settings.model
+        train = training_place(settings, rules.training.threads, rules.training.device)
         divided = _divided(prepared, settings)
         numbers = instances or tuple(range(len(divided.turns)))
         turns, windows = [divided.turn(k) for k in numbers], WINDOWS[train.reader]
         fits = [energy_fit(rules.training, model, divided, turn, windows) for turn in turns]
-        states = _run(run, prepared, settings, fits, train)
+        told_to_trackers = {"command": command_of(settings, SECTIONS), "data_tier": prepared.tier}
+        states = fitted_states(
+            run,
+            settings,
+            fits,
+            train,
+            lineage=told_to_trackers,
+            parameters=lambda fit: _parameters(fit, rules.training),
+        )
         torch.set_num_threads(rules.training.threads)  # of what the bundles are judged by
         keys, told = [f"{folder}/{model}/{k}" for k in numbers], {}
         for key, k, fit, state in zip(keys, numbers, fits, states, strict=True):
@@ -190,7 +194,7 @@ class EnergyLearner:
             save_bundle(url, bundle)
             told[key] = f"sha256 {bundle_sha256(url)}, validation MAPE {fitted.scores['mape']:.3f}"
             run.facts.setdefault("history", {})[key] = state.facts["history"]
-        _commit(run, settings, folder, keys)
+        commit_bundles(run, settings.digest(("model", *SECTIONS)), folder, keys)
         run.facts["summary"] = {"data tier": prepared.tier, **_divided_by(divided), **told}
 
     def held_out(
@@ -202,12 +206,6 @@ class EnergyLearner:
         found = held_out_energy(pin, _divided(prepared, settings), device=rules.device, window_rows=rules.window_rows)
         group = tuple(str(name) for name in found.told.rows.region)
         return HeldOutAnswers(group, found.told.truth, found.told.answer, found.trivial, mean_mape)
-
-
-def training_place(settings: Settings) -> TrainRules:
-    """Where fits run, with the threads and the device of the networks' own settings."""
-    rules = settings.energy.training
-    return replace(settings.training.run, threads=rules.threads, gpu=rules.device == "cuda")
 
 
 def mean_mape(truth: Floats, answer: Floats) -> float:
@@ -230,23 +228,6 @@ def _parameters(fit: EnergyFit, rules: CleanTrainRules) -> dict[str, Any]:
     return {"config": asdict(fit.config), "fit": asdict(fit.rules), "window_rows": rules.window_rows, **told}
 
 
-def _run(
-    run: Run, data: TrainingEnergy, settings: Settings, fits: list[EnergyFit], train: TrainRules
-) -> list[FitState]:
-    """Runs fits to their end, or takes up those that died; without a cluster one after the other, here."""
-    lineage = {**lineage_of(run), "command": _command(settings), "data_tier": data.tier}
-    tracking, checkpoints = (objectstore.join(run.url, name) for name in ("tracking", "checkpoints"))
-    watched: list[EpochFit] = []
-    for fit in fits:
-        told = {**lineage, "fit_digest": fit.digest()}
-        parameters = _parameters(fit, settings.energy.training)
-        watched.append(Tracked(fit, open_tracker(settings.tracking, tracking, fit.name, parameters, told)))
-    folders = [objectstore.join(checkpoints, f"{fit.name}-{fit.digest()[:16]}") for fit in fits]
-    if run.rules.backend == "ray":
-        return run_fits(watched, folders, train)
-    return [runner(train)(fit, url) for fit, url in zip(watched, folders, strict=True)]
-
-
 def _lineage(
     settings: Settings, data: TrainingEnergy, fit: EnergyFit, state: FitState, fitted: FittedEnergy
 ) -> Lineage:
@@ -254,7 +235,7 @@ def _lineage(
     rules = settings.energy
     told = {"weights": rules.training.weights, "hull": asdict(rules.hull), "hull_rows": rules.training.hull_rows}
     return Lineage(
-        command=_command(settings),
+        command=command_of(settings, SECTIONS),
         run_id="",
         seed=fit.rules.seed,
         scenes=len(fit.train),
@@ -262,23 +243,9 @@ def _lineage(
         epochs=state.epoch,
         generator_sha256=data.generator_sha256,
         settings_digest=settings.digest(("model", *SECTIONS)),
-        versions={name: metadata.version(name) for name in _VERSIONED},
+        versions=versions(),
         fit={"rules": asdict(fit.rules), **told},
         validation=fitted.scores,
         fold_table=dict(fit.seen.table),
         data_tier=data.tier,
     )
-
-
-def _command(settings: Settings) -> str:
-    """What trains the model again, but for the places of its inputs."""
-    changed = [part for text in overrides_of(settings, SECTIONS) for part in ("--set", text)]
-    return " ".join(["python -m jobs.train --model", settings.model, *changed])
-
-
-def _commit(run: Run, settings: Settings, folder: str, keys: list[str]) -> None:
-    """Puts the saved bundles into the run's ledger."""
-    digest = settings.digest(("model", *SECTIONS))
-    units = tuple(Unit(folder, objectstore.sha256(f"{digest} {k}".encode())[:32], k, {}, (), ()) for k in keys)
-    reader = ReadBundle({key: objectstore.join(run.url, key) for key in keys})
-    run.execute(Pass(folder, units, reader, encode_object_rows, on_driver=True))

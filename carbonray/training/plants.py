@@ -26,7 +26,8 @@ from carbonray.stages.generation_training import FOLDER as GENERATION
 from carbonray.training import sounding_passes
 from carbonray.training.generation_pass import generation_pass
 from carbonray.training.plant_samples import Samples, asked_models, sample, sample_units, samples_of, teaching_plants
-from carbonray.training.sounding_passes import command_of, fit_pass, planned_fits
+from carbonray.training.saved_fits import command_of
+from carbonray.training.sounding_passes import fit_pass, planned_fits
 from carbonray.training.tracking import lineage_of
 
 SUMMARY = "the plant product: sounding models in four rotations, generation models, one manifest"
@@ -63,7 +64,7 @@ def publish(run: Run, settings: Settings) -> None:
 
 def _fitted(run: Run, settings: Settings, samples: Samples) -> list[Commit]:
     """Trees, then networks."""
-    models, command = asked_models(settings), command_of(settings)
+    models, command = asked_models(settings), command_of(settings, sounding_passes.SECTIONS)
     commits: list[Commit] = []
     for name, trunks in (("trees", False), ("networks", True)):
         chosen = [model for model in models if bool(SOUNDING_MODELS[model].trunk) == trunks]

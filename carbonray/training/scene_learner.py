@@ -11,23 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from carbonray.contract import Reading, Unit, encode_object_rows, object_rows
+from carbonray.contract import Unit
 from carbonray.engine import cluster
-from carbonray.engine.plan import Pass
 from carbonray.engine.run import Run
 from carbonray.execution import TrackRules
 from carbonray.io import objectstore
-from carbonray.io.model_store import DIGEST, MANIFEST, WEIGHTS, open_bundle
+from carbonray.io.model_store import open_bundle
 from carbonray.models.detector import dataclass_of, network_of
 from carbonray.models.fit import FitRules
 from carbonray.models.lockstep import Lockstep
 from carbonray.models.registry import MODELS
 from carbonray.science.spatial.folds import N_FOLDS, Rotation, rotation, search_turns
-from carbonray.settings import Settings, overrides_of
-from carbonray.training.launch import run_fits
+from carbonray.settings import Settings
 from carbonray.training.learner import Floats, HeldOutAnswers, Report, Target, flat
 from carbonray.training.ray_windows import WINDOWS
 from carbonray.training.samples import SceneShard, planned_shards
+from carbonray.training.saved_fits import command_of, commit_bundles, fitted_states
 from carbonray.training.scene_fit import (
     F1,
     TrainedModel,
@@ -40,7 +39,6 @@ from carbonray.training.scene_fit import (
     written_scenes,
 )
 from carbonray.training.torch_trial import TrialPlace, run_trial
-from carbonray.training.tracking import Tracked, lineage_of, open_tracker
 from carbonray.training.train_job import TrainJob
 
 TIER = "SYNTHETIC-T1"
@@ -82,24 +80,6 @@ class SceneTrial:
         together = Lockstep(self.job.model, tuple(fits), F1, "max")
         told = {"config": dict(self.job.config), "fit": asdict(self.job.fit_rules)}
         run_trial(together, TrialPlace(self.run_url, self.job.train, self.tracking, told), report)
-
-
-@dataclass(frozen=True)
-class ReadBundle:
-    """Reader of a bundle that a fit left, whose rows are its objects.
-
-    Attributes:
-        urls: key of its folder under the run's folder -> URL of the bundle.
-    """
-
-    urls: Mapping[str, str]
-
-    def __call__(self, unit: Unit) -> Reading:
-        """The bundle's three objects."""
-        url = self.urls[unit.key]
-        names = (DIGEST, MANIFEST, WEIGHTS)
-        objects = {f"{unit.key}/{name}": objectstore.read_bytes(objectstore.join(url, name)) for name in names}
-        return Reading(object_rows(objects), {"read": len(objects), "kept": len(objects), "quarantined": 0})
 
 
 @dataclass(frozen=True)
@@ -173,20 +153,14 @@ class SceneLearner:
             )
             for key, (train, validation) in zip(keys, splits, strict=True)
         ]
-        checkpoints = objectstore.join(run.url, "checkpoints")
         told = {"config": dict(job.config), "fit": asdict(job.fit_rules)}
-        lineage = {**lineage_of(run), "command": job.command, "data_tier": TIER}
-        folder_url = objectstore.join(run.url, "tracking")
-        watched = [Tracked(f, open_tracker(settings.tracking, folder_url, f.name, told, lineage)) for f in fits]
-        folders = [objectstore.join(checkpoints, f"{fit.name}-{fit.digest()[:16]}") for fit in fits]
-        states = run_fits(watched, folders, job.train)
+        lineage = {"command": job.command, "data_tier": TIER}
+        states = fitted_states(run, settings, fits, job.train, lineage=lineage, parameters=lambda _: told)
         trained = [
             saved_bundle(job, objectstore.join(run.url, key), fit.encoding, fit.train, fit.validation, state, folds)
             for key, fit, state in zip(keys, fits, states, strict=True)
         ]
-        reader = ReadBundle({key: objectstore.join(run.url, key) for key in keys})
-        units = tuple(_unit(folder, key, job.settings_digest) for key in keys)
-        run.execute(Pass(folder, units, reader, encode_object_rows, on_driver=True))
+        commit_bundles(run, job.settings_digest, folder, keys)
         run.facts.setdefault("history", {}).update({key: each.history for key, each in zip(keys, trained, strict=True)})
         run.facts["summary"] = dict(item for key, each in zip(keys, trained, strict=True) for item in _told(key, each))
 
@@ -218,14 +192,13 @@ def job_of(settings: Settings, out_url: str = "plan", run_id: str = "plan") -> T
         ContractError: `training.fit` names what no fit has.
     """
     rules = settings.training
-    changed = [part for text in overrides_of(settings, ("training",)) for part in ("--set", text)]
     fit = {**vars(MODELS[settings.model].fit), **rules.fit}
     return TrainJob(
         model=settings.model,
         run_id=run_id,
         out_url=out_url,
         scenes_url=rules.scenes_url or objectstore.join(out_url, run_id, "scenes"),
-        command=" ".join(["python -m jobs.train --model", settings.model, *changed]),
+        command=command_of(settings, ("training",)),
         settings_digest=settings.digest(SECTIONS),
         scenes=rules.scenes,
         samples=rules.samples,

@@ -34,6 +34,7 @@ from carbonray.training import sounding_passes
 from carbonray.training.learner import Floats, HeldOutAnswers, Report, Target, flat
 from carbonray.training.plant_samples import Samples, sample, sample_units, samples_of, teaching_plants
 from carbonray.training.ray_windows import WINDOWS
+from carbonray.training.saved_fits import command_of
 from carbonray.training.torch_trial import TrialPlace, run_trial
 from carbonray.training.tracking import lineage_of
 from carbonray.training.trees import grower
@@ -167,7 +168,7 @@ class SoundingLearner:
         """A pass of fits; both tasks of an instance are one bundle."""
         own = _alone(settings)
         digest = own.digest(("model", *self.sections))
-        command = sounding_passes.command_of(own)
+        command = command_of(own, sounding_passes.SECTIONS)
         name = "fits" if folder == "bundles" else f"fits-{folder}"
         commits = run.execute(
             sounding_passes.fit_pass(

@@ -15,7 +15,7 @@ from carbonray.io import objectstore
 from carbonray.models.sounding_registry import SOUNDING_MODELS
 from carbonray.pipelines.planning import unit_of
 from carbonray.science.spatial.folds import rotation
-from carbonray.settings import Settings, overrides_of
+from carbonray.settings import Settings
 from carbonray.stages.sounding_fits import FitSoundings, NameFit
 from carbonray.synthetic.frozen import image_generator_sha256
 from carbonray.training.launch import runner
@@ -81,12 +81,6 @@ def planned_fits(models: Sequence[str], instances: Sequence[int]) -> tuple[Unit,
         for name in models
         for k in instances
     )
-
-
-def command_of(settings: Settings) -> str:
-    """What trains a model or product again, but for the place of the store."""
-    changed = [part for text in overrides_of(settings, SECTIONS) for part in ("--set", text)]
-    return " ".join(["python -m jobs.train --model", settings.model, *changed])
 
 
 def _units(

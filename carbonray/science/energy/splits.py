@@ -132,11 +132,6 @@ def sample(
     return Sample(stacked([rows, made]), np.concatenate([role, np.full(len(made), TRAIN, np.int8)]))
 
 
-def agreed(first: Roles, second: Roles) -> Roles:
-    """(row,) the role that two divisions agree on, such as a region left out and a time left out; UNUSED elsewhere."""
-    return np.where(first == second, first, np.int8(UNUSED))
-
-
 def overlap(region: str, other: str, composites: Composites) -> bool:
     """Whether two regions have a region in common: they are the same, or one is a sum that the other is in."""
     return not _members(region, composites).isdisjoint(_members(other, composites))

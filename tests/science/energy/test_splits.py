@@ -13,7 +13,6 @@ from carbonray.science.energy.splits import (
     UNUSED,
     VALIDATE,
     EnergySplitRules,
-    agreed,
     overlap,
     roles,
     sample,
@@ -173,13 +172,6 @@ def test_the_paper_divides_synthesised_rows_like_any_other() -> None:
     made = is_synthesised(drawn.rows.region)
     assert len(drawn.rows) == 12 * 50 + len(synthesised(rows, synthesis))
     assert {*drawn.role[made].tolist()} == {*drawn.role[~made].tolist()} == {TRAIN, VALIDATE, TEST}
-
-
-def test_a_region_and_a_time_left_out_together() -> None:
-    rows, time = daily_rows(TWELVE, 400), EnergySplitRules(protocol="time")
-    both = agreed(roles(rows, "Japan", REGION, COMPOSITES), roles(rows, turns(rows, time)[0], time, COMPOSITES))
-    assert regions_of(rows, both, TEST) == {"Japan"} and both.dtype == np.int8
-    assert rows.start_ns[both == TEST].max() < rows.start_ns[both == TRAIN].min()
 
 
 def test_what_cannot_be_divided_is_told() -> None:
