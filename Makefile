@@ -1,5 +1,5 @@
 # carbonray: every target sets up what it needs and is safe to run twice.
-#   make demo     a small simulated Earth: NO2 hotspots and the store of power plants, into out/
+#   make demo     a small simulated Earth and its year: plants, NO2 hotspots, a city, energy, into out/
 #   make test     the tests            make check   ruff, mypy --strict, import contracts
 #   make test-slow   killed drivers and nodes, submitted jobs, Ray Train: minutes each
 #   make bench    peers side by side, into out/bench.json

@@ -41,49 +41,8 @@ Model = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the run's facts as JSON.")]
 JobName = Annotated[
-    str, typer.Argument(metavar="JOB", help="world, ingest, train, evaluate, plants, hotspots, grid or energy.")
+    str, typer.Argument(metavar="JOB", help="world, ingest, train, evaluate, plants, hotspots, grid, energy or annual.")
 ]
-DEMO_INPUTS = {
-    "hotspots": {
-        "tropomi": "granules/*.nc",
-        "weather": "weather/*.nc",
-        "inventory": "truth/sources.csv",
-        "co2_grid": "truth/co2.tif",
-    },
-    "ingest": {
-        "inventory": "inventory/*",
-        "structures": "structures/*",
-        "imagery": "imagery/*/*/*[0-9].json",  # the items, not the files they point at
-        "weather": "plant_weather/*",
-    },
-    "grid": {
-        "mask": "mask/*.geojson",
-        "poi": "poi/*.csv",
-        "basemap": "basemap/*/*.tif",
-        "co2_grid": "co2/odiac_like/*.tif",
-    },
-}
-# what the demo runs on its small Earth, in order: job, run id, key of its inputs, settings; {out} stands for its folder
-DEMO_STEPS = (
-    ("hotspots", "demo", "hotspots", ()),
-    ("ingest", "demo-store", "ingest", ()),
-    (
-        "train",
-        "demo-models",
-        "",
-        # two fits at once; a model that few plants cannot teach is left out by name
-        (
-            "model=plants",
-            "plants.store_url={out}/demo-store",
-            "engine.model_actors=2",
-            "engine.model_cpus=0.75",
-            "engine.max_quarantine_rate=0.2",
-        ),
-    ),
-    ("plants", "demo-plants", "", ("plants.store_url={out}/demo-store", "inputs.bundles={out}/demo-models")),
-    ("train", "demo-grid-models", "grid", ("model=opencarbon",)),
-    ("grid", "demo-grid", "grid", ("inputs.bundles={out}/demo-grid-models",)),
-)
 RunUrl = Annotated[str, typer.Argument(metavar="URL/ID", help="A run's folder.")]
 
 
@@ -104,25 +63,11 @@ def run(
 
 @app.command()
 def demo(out: Out = "out", as_json: AsJson = False) -> None:
-    """Make a small Earth and run what there is on it: NO2 hotspots; power plants to annual CO2; a city cell by cell."""
-    from carbonray.catalogue import run_job
-    from carbonray.settings import DEMO, load
+    """Make a small Earth, train on it, and run its year: plants, NO2 hotspots, a city cell by cell, energy, what if."""
+    from carbonray.demo import run_demo
 
-    run_job("world", load([str(DEMO)]), out, "demo-world")
-    for job, run_id, inputs, told in DEMO_STEPS:
-        sets = [text.format(out=out) for text in told] + _demo_inputs(inputs, f"{out}/demo-world")
-        print_facts(run_job(job, load([str(DEMO)], sets), out, run_id), out, run_id, as_json=as_json)
-
-
-def _demo_inputs(key: str, world: str) -> list[str]:
-    """Where a step of the demo finds its files."""
-    from carbonray.io import objectstore
-
-    found = [f"inputs.{name}={world}/{path}" for name, path in DEMO_INPUTS.get(key, {}).items()]
-    if key == "ingest":
-        layouts = sorted({key.partition("/")[0] for key in objectstore.listing(f"{world}/reported")})
-        found.append(f"inputs.reported={[f'{name}={world}/reported/{name}/*' for name in layouts]}")
-    return found
+    for facts, folder in run_demo(out):
+        print_facts(facts, folder, facts["run_id"], as_json=as_json)
 
 
 @app.command()
@@ -282,3 +227,7 @@ def print_facts(facts: dict[str, Any], out: str, run_id: str, *, as_json: bool) 
     )
     for name, value in facts.get("summary", {}).items():
         console.print(f"  {name}: {value}")
+    for name, product in facts.get("products", {}).items():
+        told = (f"{key} {value}" for key, value in (product["summary"] or {}).items() if key != "data tier")
+        words = ", ".join([product["status"], f"sha256 {str(product['sha256'])[:16]}", *told])
+        console.print(f"  {name}: {words}")

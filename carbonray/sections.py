@@ -105,6 +105,15 @@ class Hotspots(BaseModel):
     overlap: OverlapRules
 
 
+class Annual(BaseModel):
+    """The year: which products there are, and what each reads in place of `inputs`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    products: tuple[Literal["plants", "hotspots", "grid", "energy"], ...]
+    inputs: dict[str, dict[str, Urls]]
+
+
 class Plants(BaseModel):
     """The plant store: whose word counts, what an image may be, and every rule between file and label."""
 

@@ -16,7 +16,18 @@ from carbonray.errors import SettingsError
 from carbonray.execution import EngineRules, Rates, TrackRules, TuneRules
 from carbonray.io.objectstore import sha256
 from carbonray.overlays import at, from_file, from_override, known, mapping, merged, paths, unknown
-from carbonray.sections import Energy, Evaluation, Generation, Grid, Hotspots, Inputs, Plants, Soundings, Training
+from carbonray.sections import (
+    Annual,
+    Energy,
+    Evaluation,
+    Generation,
+    Grid,
+    Hotspots,
+    Inputs,
+    Plants,
+    Soundings,
+    Training,
+)
 from carbonray.synthetic.city.knobs import CityKnobs
 from carbonray.synthetic.fleet import FleetRules
 from carbonray.synthetic.plant_views import RenderRules
@@ -38,6 +49,7 @@ class Settings(BaseModel):
     inputs: Inputs
     engine: EngineRules
     rates: Rates
+    annual: Annual
     hotspots: Hotspots
     plants: Plants
     soundings: Soundings

@@ -1,6 +1,7 @@
 """The plan: every work unit of a pass in a table, made before any pixel is read.
 
-Units are logical (an orbit, an output shard), never Ray blocks, whose layout changes from run to run.
+Units are logical (an orbit, an output shard), never Ray blocks, whose layout changes from run to run. A run of runs has
+no units: its plan names its parts, runs of their own in folders below it.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from carbonray.io import objectstore
 from carbonray.vocab import tables
 
 FILE = "plan.parquet"
+PARTS_FILE = "parts.json"
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,17 @@ def read(run_url: str) -> list[Unit]:
     if not objectstore.exists(url):
         return []
     return from_table(pq.read_table(io.BytesIO(objectstore.read_bytes(url))))
+
+
+def write_parts(run_url: str, names: Sequence[str]) -> None:
+    """Writes which runs a run of runs is made of, in their order."""
+    objectstore.put_bytes(objectstore.join(run_url, PARTS_FILE), json.dumps(list(names)).encode())
+
+
+def parts(run_url: str) -> tuple[str, ...]:
+    """The names of the runs in folders below this one that it is made of; empty for a run that has units of its own."""
+    url = objectstore.join(run_url, PARTS_FILE)
+    return tuple(json.loads(objectstore.read_bytes(url))) if objectstore.exists(url) else ()
 
 
 def _digest(parts: list[Any]) -> str:

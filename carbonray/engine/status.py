@@ -8,9 +8,14 @@ from carbonray.engine.run import FILE
 from carbonray.errors import SettingsError
 from carbonray.io import ledger, objectstore
 
+NOT_BEGUN = "not begun"  # of a part of a run of runs
+
 
 def run_status(run_url: str) -> dict[str, Any]:
     """Units planned, committed, quarantined and pending of every pass, and the run's own word.
+
+    Of a run of runs, the passes of its parts stand behind their names, `parts` tells how each stands, and the latest
+    change of any of them is the run's.
 
     Raises:
         SettingsError: there is no run in this folder.
@@ -23,12 +28,30 @@ def run_status(run_url: str) -> dict[str, Any]:
     facts = json.loads(objectstore.read_bytes(url))
     units = plan.read(run_url)
     passes = [_pass_status(run_url, name, units) for name in dict.fromkeys(unit.pass_name for unit in units)]
-    return {
+    own = {
         "status": facts.get("status"),
         "job": facts.get("job"),
         "updated_unix_s": facts.get("updated_unix_s"),
         "error": facts.get("error", ""),
         "passes": passes,
+    }
+    parts = {name: _part_status(objectstore.join(run_url, name)) for name in plan.parts(run_url)}
+    return _with_parts(own, parts) if parts else own
+
+
+def _part_status(run_url: str) -> dict[str, Any]:
+    if not objectstore.exists(objectstore.join(run_url, FILE)):
+        return {"status": NOT_BEGUN, "updated_unix_s": 0.0, "error": "", "passes": []}
+    return run_status(run_url)
+
+
+def _with_parts(own: dict[str, Any], parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    below = [{**entry, "pass": f"{name}/{entry['pass']}"} for name, part in parts.items() for entry in part["passes"]]
+    return {
+        **own,
+        "updated_unix_s": max(part["updated_unix_s"] for part in (own, *parts.values())),
+        "parts": {name: part["status"] for name, part in parts.items()},
+        "passes": own["passes"] + below,
     }
 
 

@@ -1,11 +1,11 @@
 """The proof that a run is complete: every planned unit committed or quarantined, every object there with its bytes.
 
-The ledger is the truth, not the cluster's job status.
+The ledger is the truth, not the cluster's job status. A run of runs is complete where each of its parts is.
 """
 
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import pyarrow as pa
@@ -35,7 +35,7 @@ class Verification:
         bad_objects: objects that are absent or have other bytes than recorded.
         orphans: objects in product folders that no record names.
         complete: whether nothing is missing, bad or orphaned.
-        sha256: digest over all committed objects in key order.
+        sha256: digest over all committed objects in key order; of a run of runs, over the digests of its parts.
     """
 
     planned: int
@@ -55,21 +55,23 @@ def verify(run_url: str) -> Verification:
     Raises:
         IncompleteError: there is no plan, so there is nothing to prove.
     """
+    parts = plan.parts(run_url)
+    found = _joined({name: verify(objectstore.join(run_url, name)) for name in parts}) if parts else _verified(run_url)
+    text = json.dumps(asdict(found), indent=1, sort_keys=True)
+    objectstore.put_bytes(objectstore.join(run_url, FILE), text.encode())
+    return found
+
+
+def _verified(run_url: str) -> Verification:
     units = plan.read(run_url)
     if not units:
         raise IncompleteError(
             "there is no plan",
             where=run_url,
             expected=f"a run's folder with {plan.FILE}",
-            remedy="Check URL and run id.",
+            remedy="Check URL and run id; a part of a run that never began is begun by the same command again.",
         )
-    found = _verified(run_url, units, _commits(run_url, units))
-    text = json.dumps(asdict(found), indent=1, sort_keys=True)
-    objectstore.put_bytes(objectstore.join(run_url, FILE), text.encode())
-    return found
-
-
-def _verified(run_url: str, units: Sequence[Unit], commits: dict[str, Commit]) -> Verification:
+    commits = _commits(run_url, units)
     missing = tuple(f"{unit.pass_name}/{unit.key}" for unit in units if unit.unit_id not in commits)
     known = [commits[unit.unit_id] for unit in units if unit.unit_id in commits]
     objects = [found for commit in known for found in commit.objects]
@@ -85,6 +87,26 @@ def _verified(run_url: str, units: Sequence[Unit], commits: dict[str, Commit]) -
         orphans=orphans,
         complete=not (missing or bad or orphans),
         sha256=ledger.digest(objects),
+    )
+
+
+def _joined(parts: Mapping[str, Verification]) -> Verification:
+    """What was proved of all parts of a run of runs, their keys behind their names."""
+
+    def keys(of: str) -> tuple[str, ...]:
+        return tuple(f"{name}/{key}" for name, found in parts.items() for key in getattr(found, of))
+
+    digests = "".join(f"{name} {found.sha256}\n" for name, found in sorted(parts.items()))
+    return Verification(
+        planned=sum(found.planned for found in parts.values()),
+        committed=sum(found.committed for found in parts.values()),
+        quarantined=sum(found.quarantined for found in parts.values()),
+        missing=keys("missing"),
+        rows=_summed(found.rows for found in parts.values()),
+        bad_objects=keys("bad_objects"),
+        orphans=keys("orphans"),
+        complete=all(found.complete for found in parts.values()),
+        sha256=objectstore.sha256(digests.encode()),
     )
 
 
@@ -115,9 +137,7 @@ def check(found: Verification, *, max_quarantine_rate: float) -> None:
 
 def write_quarantine(run_url: str) -> pa.Table:
     """Writes the table of all that was set aside, whole units and rows of committed ones, and answers it."""
-    commits = _commits(run_url, plan.read(run_url)).values()
-    rows = [row for commit in commits for row in _quarantine_rows(commit)]
-    table = pa.Table.from_pylist(rows, schema=tables.QUARANTINE)
+    table = pa.Table.from_pylist(_all_quarantined(run_url), schema=tables.QUARANTINE)
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     objectstore.put_bytes(objectstore.join(run_url, QUARANTINE_FILE), buffer.getvalue())
@@ -126,9 +146,13 @@ def write_quarantine(run_url: str) -> pa.Table:
 
 def total_rows(commits: Iterable[Commit]) -> dict[str, int]:
     """Row counts summed over units, by name."""
+    return _summed(commit.rows for commit in commits)
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     totals: dict[str, int] = {}
-    for commit in commits:
-        for name, count in commit.rows.items():
+    for rows in counts:
+        for name, count in rows.items():
             totals[name] = totals.get(name, 0) + count
     return dict(sorted(totals.items()))
 
@@ -136,6 +160,14 @@ def total_rows(commits: Iterable[Commit]) -> dict[str, int]:
 def _commits(run_url: str, units: Sequence[Unit]) -> dict[str, Commit]:
     names = dict.fromkeys(unit.pass_name for unit in units)
     return {unit_id: commit for name in names for unit_id, commit in ledger.read(run_url, name).items()}
+
+
+def _all_quarantined(run_url: str) -> list[dict[str, object]]:
+    """Rows of the run's own units, and of its parts, whose passes stand behind their names."""
+    commits = _commits(run_url, plan.read(run_url)).values()
+    own = [row for commit in commits for row in _quarantine_rows(commit)]
+    below = ((name, row) for name in plan.parts(run_url) for row in _all_quarantined(objectstore.join(run_url, name)))
+    return own + [{**row, "pass_name": f"{name}/{row['pass_name']}"} for name, row in below]
 
 
 def _quarantine_rows(commit: Commit) -> list[dict[str, object]]:

@@ -22,6 +22,7 @@ from carbonray.pipelines.energy_report import energy_report
 from carbonray.pipelines.energy_rows import EnergyRowStore, file_units, prepared_rows
 from carbonray.pipelines.energy_tables import SUMS, EncodeAnswers, JoinSums, cleaner_names
 from carbonray.pipelines.planning import records_of, unit_of, unit_over
+from carbonray.publish.report import ReportFacts
 from carbonray.settings import Settings
 from carbonray.stages.energy_answers import AnswerEnergy, ReadAnswered, Told
 from carbonray.stages.energy_bundles import EnergyPin
@@ -56,9 +57,9 @@ def run(run: Run, settings: Settings) -> None:
     run.facts["summary"] = _summary(run, store, answered)
 
 
-def publish(run: Run, settings: Settings) -> None:
-    """The report page."""
-    energy_report(run, settings)
+def report(run: Run, settings: Settings) -> ReportFacts:
+    """What the page is made of."""
+    return energy_report(run, settings)
 
 
 def answers_pass(

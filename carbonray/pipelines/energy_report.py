@@ -15,20 +15,19 @@ from carbonray.io.energy.scenarios import FACTUAL
 from carbonray.pipelines.commands import again
 from carbonray.pipelines.energy_tables import ANSWERS, SUMMARY
 from carbonray.pipelines.planning import records_of
-from carbonray.publish.report import ReportFacts, render_report
+from carbonray.publish.report import ReportFacts
 from carbonray.publish.report_energy import EnergyFacts, RegionDays, most_emitting
 from carbonray.settings import Settings
 
-REPORT = "report.html"
 _TOTALS = {"emissions": "emissions_t_co2", "energy": "energy_gwh"}
 _DRAWN = ["start", "end", *(f"{before}{name}{after}" for name in _TOTALS.values()
                             for before, after in (("told_", ""), ("", ""), ("", "_p05"), ("", "_p95")))]  # fmt: skip
 
 
-def energy_report(run: Run, settings: Settings) -> None:
-    """Writes `report.html` of a verified run; of the days, those of one region are read."""
+def energy_report(run: Run, settings: Settings) -> ReportFacts:
+    """What the page of a verified run is made of; of the days, those of one region are read."""
     summary = _table(run, SUMMARY)
-    page = ReportFacts(
+    return ReportFacts(
         title="Energy and emissions of regions",
         run=run.facts,
         energy=EnergyFacts(
@@ -42,7 +41,6 @@ def energy_report(run: Run, settings: Settings) -> None:
         quarantine=_table(run, QUARANTINE_FILE),
         commands=again(run, settings, ("energy",)),
     )
-    objectstore.put_bytes(objectstore.join(run.url, REPORT), render_report(page))
 
 
 def _days(run: Run, regions: list[str]) -> RegionDays | None:

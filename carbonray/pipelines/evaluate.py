@@ -186,10 +186,6 @@ def run(run: Run, settings: Settings) -> None:
     run.facts["summary"] = {"test set": frozen["test_set_sha256"], "scores": "\n" + made[0].facts["summary"]}
 
 
-def publish(run: Run, settings: Settings) -> None:
-    """Nothing beside the tables, the figures and the page themselves."""
-
-
 def _source(settings: Settings) -> SceneSource:
     return SceneSource(settings.training.scenes, settings.evaluation.held_out, settings.hotspots.tiles.min_covered)
 

@@ -107,10 +107,6 @@ def run(run: Run, settings: Settings) -> None:
     run.facts["summary"] = {"scores": "\n" + told[0].facts["summary"]}
 
 
-def publish(run: Run, settings: Settings) -> None:
-    """Nothing beside the tables and the page themselves."""
-
-
 def _rules(settings: Settings) -> JudgeRules:
     return JudgeRules(
         scores=settings.evaluation.plants,

@@ -22,7 +22,7 @@ from carbonray.pipelines.commands import again
 from carbonray.pipelines.planning import records_of
 from carbonray.pipelines.plant_tables import ANNUAL, DAYS
 from carbonray.publish.generation_facts import GenerationFacts, chosen_plants
-from carbonray.publish.report import ReportFacts, render_report
+from carbonray.publish.report import ReportFacts
 from carbonray.settings import Settings
 from carbonray.stages.generation_targets import reported_by_plant, reported_days
 from carbonray.stages.reported_years import reported_years
@@ -30,25 +30,23 @@ from carbonray.stages.soundings import FOLDER as HEARD
 from carbonray.vocab.product_tables import PLANTS_30DAY, PLANTS_ANNUAL, SOUNDINGS
 from carbonray.vocab.tables import QUARANTINE
 
-REPORT = "report.html"
 READS = ("plants", "soundings", "generation", "fleet", "render")
 
 
-def generation_report(run: Run, settings: Settings) -> None:
-    """Writes `report.html` of a verified run.
+def generation_report(run: Run, settings: Settings) -> ReportFacts:
+    """What the page of a verified run is made of.
 
     Raises:
         DataError: an object is damaged, or reports of a plant overlap.
         TransportError: one could not be moved.
     """
-    page = ReportFacts(
+    return ReportFacts(
         title="Power plants: annual CO₂",
         run=run.facts,
         generation=generation_facts(run),
         quarantine=_quarantine(run),
         commands=again(run, settings, READS, [f"plants.store_url={settings.plants.store_url}"]),
     )
-    objectstore.put_bytes(objectstore.join(run.url, REPORT), render_report(page))
 
 
 def generation_facts(run: Run) -> GenerationFacts:

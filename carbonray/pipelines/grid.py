@@ -27,6 +27,7 @@ from carbonray.pipelines.cell_pins import cell_pins, model_version, require_cate
 from carbonray.pipelines.grid_report import grid_report
 from carbonray.pipelines.grid_tables import CELLS, EncodeGridShard, JoinShards
 from carbonray.pipelines.planning import expanded, file_key, records_of, tiers_of, unit_of, unit_over
+from carbonray.publish.report import ReportFacts
 from carbonray.settings import Settings
 from carbonray.stages.cell_bundles import CellPin
 from carbonray.stages.cell_encoding import EMBEDDINGS, EncodeCells, EncodeTile
@@ -83,9 +84,9 @@ def run(run: Run, settings: Settings) -> None:
     run.facts["summary"] = _summary(run, pointed, encoded, regressed)
 
 
-def publish(run: Run, settings: Settings) -> None:
-    """The report page."""
-    grid_report(run, settings)
+def report(run: Run, settings: Settings) -> ReportFacts:
+    """What the page is made of."""
+    return grid_report(run, settings)
 
 
 def cell_units(settings: Settings, digest: str) -> tuple[Unit, ...]:

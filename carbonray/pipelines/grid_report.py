@@ -13,11 +13,10 @@ from carbonray.io.urban.co2_labels import monthly_files, read_cell_labels
 from carbonray.pipelines.commands import again
 from carbonray.pipelines.grid_tables import CELLS, CITIES, read_cells
 from carbonray.pipelines.planning import expanded, records_of
-from carbonray.publish.report import ReportFacts, render_report
+from carbonray.publish.report import ReportFacts
 from carbonray.publish.report_grid import GridFacts, most_telling
 from carbonray.settings import Settings
 
-REPORT = "report.html"
 HELD_OUT = {
     "random": "one by one at random, which flatters: their neighbours were learned from",
     "blocks": "by blocks, with a buffer of cells around them",
@@ -25,14 +24,14 @@ HELD_OUT = {
 }
 
 
-def grid_report(run: Run, settings: Settings) -> None:
-    """Writes `report.html` of a verified run; cities are drawn one at a time."""
+def grid_report(run: Run, settings: Settings) -> ReportFacts:
+    """What the page of a verified run is made of; cities are drawn one at a time."""
     regressed = list(ledger.read(run.url, "regress").values())
     cities = _table(run, CITIES)
     urls = [objectstore.join(run.url, record.key) for record in records_of(regressed, f"{CELLS}/")]
     drawn = most_telling(cities)
     shown = pa.concat_tables(read_cells(url).filter(pa.compute.is_in(pa.compute.field("city"), drawn)) for url in urls)
-    page = ReportFacts(
+    return ReportFacts(
         title="Urban CO₂, 1 km",
         run=run.facts,
         grid=GridFacts(
@@ -45,7 +44,6 @@ def grid_report(run: Run, settings: Settings) -> None:
         quarantine=_table(run, QUARANTINE_FILE),
         commands=again(run, settings, ("grid",)),
     )
-    objectstore.put_bytes(objectstore.join(run.url, REPORT), render_report(page))
 
 
 def _labels(settings: Settings, cells: pa.Table) -> dict[int, float]:

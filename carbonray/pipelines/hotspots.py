@@ -24,6 +24,7 @@ from carbonray.io.wind_index import index_wind
 from carbonray.pipelines.hotspots_report import hotspots_report
 from carbonray.pipelines.planning import expanded, file_key, records_of, unit_id_of, unit_over
 from carbonray.publish.geoparquet import encode_geoparquet
+from carbonray.publish.report import ReportFacts
 from carbonray.settings import Settings
 from carbonray.stages.hotspots import EncodeShard, ReduceShard, TabulateHotspots
 from carbonray.stages.matching import EncodeMatches, MatchReferences
@@ -226,6 +227,6 @@ def _years(commit: Commit) -> list[int]:
     return sorted({(epoch + timedelta(days=day)).year for day in _days(commit)})
 
 
-def publish(run: Run, settings: Settings) -> None:
-    """The report page."""
-    hotspots_report(run, settings, grid=GRID, table=TABLE, matches=MATCHES)
+def report(run: Run, settings: Settings) -> ReportFacts:
+    """What the page is made of."""
+    return hotspots_report(run, settings, grid=GRID, table=TABLE, matches=MATCHES)

@@ -15,17 +15,15 @@ from carbonray.io import grid_store, ledger, objectstore, table_store
 from carbonray.io.ledger import Commit
 from carbonray.pipelines.commands import again
 from carbonray.publish.grid_view import GridView, grid_view
-from carbonray.publish.report import ReportFacts, render_report
+from carbonray.publish.report import ReportFacts
 from carbonray.publish.report_sources import Comparison
 from carbonray.science.no2.matching import ClassCount, Overlap
 from carbonray.settings import Settings
 from carbonray.vocab import tables
 
-REPORT = "report.html"
 
-
-def hotspots_report(run: Run, settings: Settings, *, grid: str, table: str, matches: str) -> None:
-    """Writes `report.html` of a verified run.
+def hotspots_report(run: Run, settings: Settings, *, grid: str, table: str, matches: str) -> ReportFacts:
+    """What the page of a verified run is made of.
 
     Args:
         run: the run, its passes committed.
@@ -37,7 +35,7 @@ def hotspots_report(run: Run, settings: Settings, *, grid: str, table: str, matc
     detected = list(ledger.read(run.url, "detect").values())
     hotspots = _table(run, table)
     years = sorted(set(hotspots.column("year").to_pylist())) or _years(run, grid)
-    facts = ReportFacts(
+    return ReportFacts(
         title="NO₂ hotspots",
         run=run.facts,
         hotspots=hotspots,
@@ -47,7 +45,6 @@ def hotspots_report(run: Run, settings: Settings, *, grid: str, table: str, matc
         quarantine=_table(run, QUARANTINE_FILE),
         commands=again(run, settings, ("hotspots",)),
     )
-    objectstore.put_bytes(objectstore.join(run.url, REPORT), render_report(facts))
 
 
 def daily_table(detected: Sequence[Commit]) -> pa.Table:

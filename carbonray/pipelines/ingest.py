@@ -13,6 +13,7 @@ from carbonray.io.tropomi import encode_swath, read_granule
 from carbonray.pipelines.planning import expanded, file_key, tiers_of
 from carbonray.pipelines.plant_store import inventory_unit, run_plants
 from carbonray.pipelines.plants_report import plants_report
+from carbonray.publish.report import ReportFacts
 from carbonray.settings import Settings
 
 SUMMARY = "granules into swath stores; inventories, images, weather and generation into a labelled image store"
@@ -64,10 +65,9 @@ def run(run: Run, settings: Settings) -> None:
         run.facts["summary"] = {**run.facts.get("summary", {}), "swath stores": f"{run.url}/{FOLDER}/*.zarr"}
 
 
-def publish(run: Run, settings: Settings) -> None:
-    """The page of the plants; granules have none."""
-    if settings.inputs.inventory:
-        plants_report(run, settings)
+def report(run: Run, settings: Settings) -> ReportFacts | None:
+    """What the page of the plants is made of; granules have none."""
+    return plants_report(run, settings) if settings.inputs.inventory else None
 
 
 def _granule_units(settings: Settings, digest: str) -> tuple[Unit, ...]:

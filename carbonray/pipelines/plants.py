@@ -27,6 +27,7 @@ from carbonray.pipelines.planning import WriteObjects, records_of, require_compl
 from carbonray.pipelines.plant_sources import PlantStore, Site, open_store, require_same_plants, rows_of, sites
 from carbonray.pipelines.plant_tables import ANNUAL_PARTS, GeneratePlant, JoinTables
 from carbonray.pipelines.sounding_pass import sounding_pass
+from carbonray.publish.report import ReportFacts
 from carbonray.settings import Settings
 from carbonray.stages.plant_selection import SelectPlants, plant_years
 from carbonray.stages.soundings import FOLDER as SOUNDINGS
@@ -64,9 +65,9 @@ def run(run: Run, settings: Settings) -> None:
     run.facts["summary"] = _summary(run, sounded, generated, product)
 
 
-def publish(run: Run, settings: Settings) -> None:
-    """The report page."""
-    generation_report(run, settings)
+def report(run: Run, settings: Settings) -> ReportFacts:
+    """What the page is made of."""
+    return generation_report(run, settings)
 
 
 def chosen_plants(store: PlantStore, settings: Settings) -> tuple[Chosen, pa.Table]:

@@ -17,7 +17,7 @@ from carbonray.io.ledger import Commit
 from carbonray.io.table_store import decode_table
 from carbonray.pipelines.commands import again
 from carbonray.pipelines.planning import records_of
-from carbonray.publish.report import ReportFacts, render_report
+from carbonray.publish.report import ReportFacts
 from carbonray.publish.report_plants import ImageSample, PlantFacts
 from carbonray.science.power.band_math import values
 from carbonray.science.spatial.geodesy import utc_year
@@ -28,14 +28,13 @@ from carbonray.vocab.plants import FGD, NDT
 from carbonray.vocab.sensors import IMAGERS
 from carbonray.vocab.tables import QUARANTINE
 
-REPORT = "report.html"
 REJECTED = "rejections.parquet"
 Key = tuple[str, str]
 _DISPLAY_PERCENTILES = (2.0, 99.0)  # what becomes black and white on the page
 
 
-def plants_report(run: Run, settings: Settings) -> None:
-    """Writes `report.html` of a verified run."""
+def plants_report(run: Run, settings: Settings) -> ReportFacts:
+    """What the page of a verified run is made of."""
     plants, _, structures = read_inventory(objectstore.join(run.url, INVENTORY))
     labelled = list(ledger.read(run.url, "labels").values())
     before, after, on, off = (_counted(labelled, name) for name in ("before", "after", "labelled on", "labelled off"))
@@ -54,14 +53,13 @@ def plants_report(run: Run, settings: Settings) -> None:
         samples=tuple(_samples(run, settings, labelled)),
     )
     earlier = [f"plants.earlier_url={settings.plants.earlier_url}"] if settings.plants.earlier_url else []
-    page = ReportFacts(
+    return ReportFacts(
         title="Power plants",
         run=run.facts,
         plants=facts,
         quarantine=_table(run, QUARANTINE_FILE, QUARANTINE),
         commands=again(run, settings, ("plants", "fleet", "render"), earlier),
     )
-    objectstore.put_bytes(objectstore.join(run.url, REPORT), render_report(page))
 
 
 def _counted(labelled: list[Commit], name: str) -> Counter[Key]:

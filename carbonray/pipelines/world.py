@@ -99,10 +99,6 @@ def run(run: Run, settings: Settings) -> None:
     run.facts["summary"] = {"files": sum(len(commit.objects) for commit in commits), "data tier": tier}
 
 
-def publish(run: Run, settings: Settings) -> None:
-    """Nothing beside the files themselves."""
-
-
 def _swath_units(settings: Settings, digest: str) -> list[Unit]:
     rules = settings.world
     granules = [

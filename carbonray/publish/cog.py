@@ -20,6 +20,7 @@ from rasterio.windows import Window
 from carbonray.errors import ContractError
 
 _BLOCK_PX = 256
+_CACHE_BYTES = 64 * 2**20  # of GDAL's blocks; left alone it takes a twentieth of the machine's memory
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def encode_cog(
         "bigtiff": "if_safer",
     }
     options = {"compress": "DEFLATE", "predictor": "YES", "blocksize": _BLOCK_PX, "sparse_ok": True}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES):
         laid, done = Path(folder) / "laid.tif", Path(folder) / "done.tif"
         with rasterio.open(laid, "w", **profile) as file:
             file.update_tags(**tags)

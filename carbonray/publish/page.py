@@ -53,6 +53,9 @@ def legend_entry(key: Markup, label: object) -> Markup:
 def banner(run: Mapping[str, object]) -> Markup:
     """What kind of data this is, before anything else."""
     tier = str(run.get("data_tier") or "unknown")
+    if tier.startswith("REAL") and "SYNTHETIC" in tier:
+        words = "Some of the input is simulated: what was made from it measures nothing, and its data tier says so."
+        return tag("div", tag("p", tag("strong", tier), words), class_="banner synthetic", role="note")
     if tier.startswith("REAL"):
         return tag("div", tag("p", tag("strong", tier), "Made from real data."), class_="banner real")
     words = "Simulated input: nothing on this page was measured, and its scores say nothing about real data."

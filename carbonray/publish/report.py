@@ -4,7 +4,7 @@ Everything shown comes from `ReportFacts`, which a pipeline fills from `run.json
 published figures stand in columns of their own and never among measured ones (SCIENCE 0.3).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,12 +16,15 @@ from carbonray.publish.charts import CurveChart
 from carbonray.publish.generation_facts import GenerationFacts
 from carbonray.publish.grid_view import GridView
 from carbonray.publish.page import banner, document, figure, legend_entry, section, side_by_side, table, tall, tiles
+from carbonray.publish.report_annual import ProductFacts, anchor, chapter, products_section
 from carbonray.publish.report_energy import EnergyFacts, energy_sections, energy_sentence
 from carbonray.publish.report_generation import generation_sections, generation_sentence
 from carbonray.publish.report_grid import GridFacts, grid_sections, grid_sentence
 from carbonray.publish.report_plants import PlantFacts, plant_sections, plant_sentence
 from carbonray.publish.report_sources import Comparison
 from carbonray.publish.svg import Markup, escaped, tag
+
+_Linked = tuple[str, str, Markup]  # a name in the list of sections, empty for none, the link, and the section
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class ReportFacts:
     Attributes:
         title: of the page.
         run: the content of `run.json`.
+        products: of a year, each with a chapter of its own.
         hotspots: `vocab.tables.HOTSPOTS`.
         grids: the annual grid, a view a year.
         comparison: the hotspots against an inventory of sources.
@@ -65,6 +69,7 @@ class ReportFacts:
 
     title: str
     run: Mapping[str, Any]
+    products: tuple[ProductFacts, ...] = ()
     hotspots: pa.Table | None = None
     grids: tuple[GridView, ...] = ()
     comparison: Comparison | None = None
@@ -81,24 +86,46 @@ class ReportFacts:
 
 def render_report(facts: ReportFacts) -> bytes:
     """The page as UTF-8 bytes."""
-    parts = {
-        "Where": report_sources.where_section(facts.hotspots, facts.grids, facts.comparison),
-        "Hotspots": report_sources.table_section(facts.hotspots, facts.comparison),
-        "Inventory": report_sources.inventory_section(facts.comparison),
-        "Days": _days(facts.daily),
-        **(generation_sections(facts.generation) if facts.generation else {}),
-        **(grid_sections(facts.grid) if facts.grid else {}),
-        **(energy_sections(facts.energy) if facts.energy else {}),
-        **(plant_sections(facts.plants) if facts.plants else {}),
+    first = {"Products": products_section(facts.products)}
+    last = {
         "Skill": _skill(facts.scores, facts.curves),
         "Run": report_run.run_section(facts.run),
         "Set aside": report_run.quarantine_section(facts.quarantine),
         "Again": report_run.again_section(facts.run, facts.commands),
     }
-    present = {name: part for name, part in parts.items() if part}
-    links = (tag("a", name, href=f"#{_anchor(name)}") for name in present)
+    found = [*_linked(first), *_found(facts), *_linked(last)]
+    links = (tag("a", name, href=href) for name, href, _ in found if name)
     header = tag("header", *_opening(facts), tag("nav", *links, aria_label="Sections"), tiles(_first_numbers(facts)))
-    return document(facts.title, banner(facts.run), header, present.values(), _footer(facts)).encode("utf-8")
+    parts = [part for *_, part in found]
+    return document(facts.title, banner(facts.run), header, parts, _footer(facts)).encode("utf-8")
+
+
+def _found(facts: ReportFacts) -> Iterator[_Linked]:
+    """The sections of what was found; of a year, behind the chapter of their product, which alone is linked to."""
+    sections: dict[str, Mapping[str, Markup | None]] = {
+        "hotspots": {
+            "Where": report_sources.where_section(facts.hotspots, facts.grids, facts.comparison),
+            "Hotspots": report_sources.table_section(facts.hotspots, facts.comparison),
+            "Inventory": report_sources.inventory_section(facts.comparison),
+            "Days": _days(facts.daily),
+        },
+        "plants": generation_sections(facts.generation) if facts.generation else {},
+        "grid": grid_sections(facts.grid) if facts.grid else {},
+        "energy": energy_sections(facts.energy) if facts.energy else {},
+        "ingest": plant_sections(facts.plants) if facts.plants else {},
+    }
+    if not facts.products:
+        for own in sections.values():
+            yield from _linked(own)
+    for product in facts.products:
+        if product.has_page:
+            yield product.title, f"#{anchor(product)}", chapter(product)
+            yield from (("", "", part) for *_, part in _linked(sections[product.name]))
+
+
+def _linked(sections: Mapping[str, Markup | None]) -> Iterator[_Linked]:
+    """Those that there are, each with its link."""
+    yield from ((name, f"#{_anchor(name)}", part) for name, part in sections.items() if part)
 
 
 def _anchor(name: str) -> str:

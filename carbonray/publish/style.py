@@ -22,6 +22,7 @@ a{color:var(--accent);text-decoration:none;border-bottom:1px solid var(--pale)}
 a:hover{border-color:currentColor}
 section{padding:34px 0 10px;border-top:1px solid var(--line);margin-top:34px}
 h2{margin:0 0 6px;font-size:25px;line-height:1.2;letter-spacing:-.014em}
+h2.chapter{font-size:34px;letter-spacing:-.02em}
 h3{margin:26px 0 6px;font-size:17px}
 .lead{margin:0 0 18px;color:var(--muted);max-width:52em}
 dl{margin:0}

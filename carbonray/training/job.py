@@ -31,10 +31,6 @@ def run(run: Run, settings: Settings) -> None:
     learner.fit(run, prepared, settings, asked_of(settings, learner.instances(prepared, settings)), FOLDER)
 
 
-def publish(run: Run, settings: Settings) -> None:
-    """Nothing beside the bundles themselves."""
-
-
 def asked_of(settings: Settings, known: tuple[int, ...]) -> tuple[int, ...]:
     """The rotations asked for; none given is the model's own habit.
 

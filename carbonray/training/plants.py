@@ -58,10 +58,6 @@ def run(run: Run, settings: Settings) -> None:
     run.facts["summary"] = _summary(known, sampled, product, generated, samples.tier)
 
 
-def publish(run: Run, settings: Settings) -> None:
-    """Nothing beside the bundles themselves: the evaluation has the page."""
-
-
 def _fitted(run: Run, settings: Settings, samples: Samples) -> list[Commit]:
     """Trees, then networks."""
     models, command = asked_models(settings), command_of(settings, sounding_passes.SECTIONS)

@@ -20,8 +20,13 @@ from carbonray.errors import DataError, TransportError
 from carbonray.io import objectstore
 from carbonray.io.imagery.placement import Footprint, Placement
 
-# a folder of bands is not listed for each of them, and nothing is read from side files
-GDAL_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
+# a folder of bands is not listed for each of them, and nothing is read from side files; blocks that are kept would
+# take a twentieth of the machine's memory in every process that reads
+GDAL_OPTIONS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_PAM_ENABLED": "NO",
+    "GDAL_CACHEMAX": 256 * 2**20,
+}
 
 
 @contextmanager
