@@ -80,11 +80,12 @@ def plan(
 ) -> None:
     """Print the work units a job would run, with an estimate of time and cost; reads no pixel, writes nothing."""
     from carbonray.catalogue import digest, find_job
+    from carbonray.pipelines.annual import estimated
     from carbonray.pipelines.estimate import estimate
 
     tree = _load(settings, set_, model)
     units = find_job(job, tree.model).plan(tree, digest(job, tree))
-    facts = estimate(units, tree)
+    facts = estimated(tree) if job == "annual" else estimate(units, tree)
     if as_json:
         print(json.dumps({**facts, "units": [unit.key for unit in units]}, indent=1))
         return

@@ -6,6 +6,7 @@ One that fails lets the others go on, and the same command again takes up what i
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from carbonray.errors import CarbonrayError, IncompleteError, SettingsError
 from carbonray.io import objectstore
 from carbonray.pipelines import energy, grid, hotspots, plants
 from carbonray.pipelines.annual_report import annual_report
+from carbonray.pipelines.estimate import estimate
 from carbonray.pipelines.job import Job, run_to_end, write_page
 from carbonray.publish.report import ReportFacts
 from carbonray.sections import Inputs
@@ -44,6 +46,15 @@ def plan(settings: Settings, _digest: str) -> tuple[Unit, ...]:
     """
     chosen = _chosen(settings)
     return tuple(unit for name in chosen for unit in _planned(name, settings_of(name, settings)))
+
+
+def estimated(settings: Settings) -> dict[str, Any]:
+    """What the plan would take: the estimates of the products, added up, since one runs after the other."""
+    total: Counter[str] = Counter()
+    for name in _chosen(settings):
+        own = settings_of(name, settings)
+        total.update(estimate(_planned(name, own), own))
+    return {name: round(value, 4) for name, value in total.items()}
 
 
 def run(run: Run, settings: Settings) -> None:

@@ -16,7 +16,7 @@ from carbonray.publish.charts import CurveChart
 from carbonray.publish.generation_facts import GenerationFacts
 from carbonray.publish.grid_view import GridView
 from carbonray.publish.page import banner, document, figure, legend_entry, section, side_by_side, table, tall, tiles
-from carbonray.publish.report_annual import ProductFacts, anchor, chapter, products_section
+from carbonray.publish.report_annual import ProductFacts, anchor, annual_sentence, chapter, products_section
 from carbonray.publish.report_energy import EnergyFacts, energy_sections, energy_sentence
 from carbonray.publish.report_generation import generation_sections, generation_sentence
 from carbonray.publish.report_grid import GridFacts, grid_sections, grid_sentence
@@ -119,7 +119,7 @@ def _found(facts: ReportFacts) -> Iterator[_Linked]:
             yield from _linked(own)
     for product in facts.products:
         if product.has_page:
-            yield product.title, f"#{anchor(product)}", chapter(product)
+            yield product.title, f"#{anchor(product)}", chapter(product, _sentences(facts)[product.name])
             yield from (("", "", part) for *_, part in _linked(sections[product.name]))
 
 
@@ -144,20 +144,28 @@ def _opening(facts: ReportFacts) -> list[Markup]:
 
 
 def _lead(facts: ReportFacts) -> str:
-    found = report_sources.summary_sentence(facts.hotspots, facts.comparison, facts.daily)
-    years = generation_sentence(facts.generation) if facts.generation else ""
-    cells = grid_sentence(facts.grid) if facts.grid else ""
-    regions = energy_sentence(facts.energy) if facts.energy else ""
-    plants = plant_sentence(facts.plants) if facts.plants else ""
-    return " ".join(filter(None, (found, years, cells, regions, plants)))
+    if facts.products:
+        return annual_sentence(facts.products)
+    return " ".join(filter(None, _sentences(facts).values()))
+
+
+def _sentences(facts: ReportFacts) -> dict[str, str]:
+    """What was found, a sentence a product."""
+    return {
+        "hotspots": report_sources.summary_sentence(facts.hotspots, facts.comparison, facts.daily),
+        "plants": generation_sentence(facts.generation) if facts.generation else "",
+        "grid": grid_sentence(facts.grid) if facts.grid else "",
+        "energy": energy_sentence(facts.energy) if facts.energy else "",
+        "ingest": plant_sentence(facts.plants) if facts.plants else "",
+    }
 
 
 def _first_numbers(facts: ReportFacts) -> dict[str, object]:
     units = facts.run.get("units") or {}
     first: dict[str, object] = {}
-    if facts.hotspots is not None:
+    if facts.hotspots is not None and not facts.products:
         first["persistent hotspots"] = facts.hotspots.num_rows
-    if facts.comparison is not None:
+    if facts.comparison is not None and not facts.products:
         first["sources found"] = f"{int(facts.comparison.found.sum())} of {len(facts.comparison.found)}"
         first["hotspots without a source"] = int((~facts.comparison.hotspot_has_source).sum())
     summary = {k: v for k, v in (facts.run.get("summary") or {}).items() if k not in ("data tier", "hotspots")}

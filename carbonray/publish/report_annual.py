@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from carbonray.publish.page import fact_list, section, table
+from carbonray.publish.page import fact_list, section, table, tiles
 from carbonray.publish.svg import Markup, tag
 
 _DIGITS = 16  # of a digest: enough to compare by eye
@@ -53,14 +53,21 @@ def products_section(products: Sequence[ProductFacts]) -> Markup | None:
     )
 
 
-def chapter(product: ProductFacts) -> Markup:
-    """The heading above the sections of one product, with its few numbers."""
+def annual_sentence(products: Sequence[ProductFacts]) -> str:
+    """How many of the products there are."""
+    done = sum(product.has_page for product in products)
+    return f"{done} of {len(products)} products of one year, each in a chapter of its own."
+
+
+def chapter(product: ProductFacts, sentence: str) -> Markup:
+    """The heading above the sections of one product, with what it found in a sentence, and its few numbers."""
     numbers = {name: value for name, value in product.summary.items() if name != "data tier"}
     return tag(
         "section",
         tag("p", product.name, class_="eyebrow"),
         tag("h2", product.title, class_="chapter"),
-        fact_list(numbers) if numbers else "",
+        tag("p", sentence, class_="lead") if sentence else "",
+        tiles(numbers) if numbers else "",
         id=anchor(product),
     )
 

@@ -1,6 +1,10 @@
 """A year of products under one run id: as each would be alone, and none undone by the failure of another."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +19,7 @@ from carbonray.engine.status import NOT_BEGUN, run_status
 from carbonray.engine.verify import verify
 from carbonray.errors import IncompleteError, SettingsError, TransportError
 from carbonray.pipelines import annual
+from carbonray.pipelines.estimate import estimate
 from carbonray.settings import Settings, load
 from tests.pipelines import small_city, small_regions
 
@@ -33,13 +38,17 @@ def earth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def year_settings(earth: Path, *more: str) -> Settings:
+    return load(overrides=[*year_sets(earth), *more])
+
+
+def year_sets(earth: Path) -> list[str]:
     city = {name: f"{earth}/city/world/{path}" for name, path in small_city.INPUTS.items()}
     city["bundles"] = f"{earth}/city/bundles"
     regions = {name: f"{earth}/regions/world/{name}/*.csv" for name in ("energy", "emissions")}
     regions["bundles"] = f"{earth}/regions/bundles"
     named = [f"annual.inputs.grid.{name}={url}" for name, url in city.items()]
     named += [f"annual.inputs.energy.{name}={url}" for name, url in regions.items()]
-    return load(overrides=[*YEAR, *named, *more])
+    return [*YEAR, *named]
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +148,23 @@ def test_a_failed_product_leaves_the_others_and_is_taken_up(
     assert "a store is away" not in (out / "year/report.html").read_text()
 
 
+def test_a_killed_year_goes_on_where_it_was(earth: Path, done: dict[str, Any]) -> None:
+    out = earth / "killed"
+    flags = [word for text in year_sets(earth) for word in ("--set", text)]
+    words = [sys.executable, "-m", "jobs.annual", "--out", str(out), "--run-id", "year", *flags]
+    driver = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list((out / "year/energy/ledger").rglob("*.json")):  # the first product is done, the second has begun
+        assert driver.poll() is None, "it ended before it was killed"
+        time.sleep(0.01)
+    driver.kill()
+    assert driver.wait(30) == -signal.SIGKILL
+    assert run_status(f"{out}/year")["parts"] == {"grid": "complete", "energy": "running"}
+    before = written(out / "year/grid") | written(out / "year/energy/ledger")
+    assert run_job("annual", year_settings(earth), str(out), "year")["sha256"] == done["sha256"]
+    now = written(out / "year/grid") | written(out / "year/energy/ledger")
+    assert {path: now[path] for path in before} == before
+
+
 def test_a_product_can_be_finished_alone(earth: Path, done: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     out, settings = earth / "alone", year_settings(earth)
     with monkeypatch.context() as patch:
@@ -203,3 +229,13 @@ def test_units_are_planned_with_the_ids_they_have_alone(earth: Path) -> None:
         own: Callable[..., Any] = plan_of
         alone = own(annual.settings_of(name, settings), annual.PRODUCTS[name].digest(settings))
         assert {unit.unit_id for unit in alone} <= {unit.unit_id for unit in planned}
+
+
+def test_a_year_costs_what_its_products_cost(earth: Path) -> None:
+    settings = year_settings(earth)
+    of = {name: annual.settings_of(name, settings) for name in ("grid", "energy")}
+    alone = [estimate(annual.PRODUCTS[name].plan(own, "d"), own) for name, own in of.items()]
+    told = annual.estimated(settings)
+    for name in ("units", "input_mb", "estimated_wall_s", "estimated_usd"):
+        assert told[name] == pytest.approx(sum(facts[name] for facts in alone), abs=1e-3)
+    assert set(told) == {name for facts in alone for name in facts}

@@ -68,10 +68,11 @@ def test_no_products_no_section() -> None:
 
 
 def test_a_chapter_says_the_few_numbers_of_its_product() -> None:
-    made = str(chapter(DONE))
+    made = str(chapter(DONE, f"{NASTY} found"))
     assert "26 used of 28" in made
+    assert "&lt;script&gt;" in made
     assert "data tier" not in made
-    assert "<dl" not in str(chapter(ProductFacts("grid", "Cells", "complete", has_page=True)))
+    assert "<dl" not in str(chapter(ProductFacts("grid", "Cells", "complete", has_page=True), ""))
 
 
 @pytest.mark.parametrize("products", [(DONE, FAILED), (FAILED, DONE)])
@@ -83,6 +84,7 @@ def test_sections_stand_in_the_chapter_of_their_product(products: tuple[ProductF
     assert anchors.index("product-hotspots") < anchors.index("days") < anchors.index("run")
     links = re.findall(r'href="#([^"]+)"', page.split("<nav")[1].split("</nav>")[0])
     assert links == ["products", "product-hotspots", "run", "again"]
+    assert "1 of 2 products of one year" in page
 
 
 def test_without_products_every_section_is_linked_to() -> None:
