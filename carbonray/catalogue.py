@@ -9,7 +9,7 @@ from carbonray.errors import SettingsError
 from carbonray.io import objectstore
 from carbonray.pipelines import annual, evaluate, evaluate_plants, ingest, world
 from carbonray.pipelines.job import REPORT, Job, run_to_end, write_report
-from carbonray.settings import Settings
+from carbonray.settings import Settings, recorded
 from carbonray.training import job as train
 from carbonray.training import plants as train_plants
 
@@ -81,7 +81,7 @@ def rewrite_report(run_url: str) -> str:
             expected=f"a run of {', '.join(JOBS)}",
             remedy="The page of a sweep was written when it ended: report.html in its folder.",
         )
-    settings = Settings.model_validate(facts["settings"])
+    settings = recorded(facts["settings"], url)
     job = find_job(facts["job"], settings.model)
     whole = objectstore.absolute(run_url)  # as the page named it when the run ended
     write_report(job, Run(whole, facts["job"], facts["settings_digest"], settings.engine, facts), settings)

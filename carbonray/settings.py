@@ -104,6 +104,25 @@ def load(files: Sequence[str | Path] = (), overrides: Sequence[str] = ()) -> Set
         ) from error
 
 
+def recorded(tree: dict[str, Any], where: str) -> Settings:
+    """The settings that a run's file holds, with today's defaults for those that it did not know yet.
+
+    Raises:
+        SettingsError: it holds what is no setting any more.
+    """
+    try:
+        return Settings.model_validate(merged(tree_of_defaults(), tree))
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"{path}: {first['msg']}",
+            where=where,
+            expected="settings of this version",
+            remedy="Use the version that its run.json names.",
+        ) from error
+
+
 def overrides_of(settings: Settings, sections: Iterable[str]) -> list[str]:
     """What differs from the defaults in some sections, as `a.b=VALUE`, sorted: enough to repeat a run elsewhere.
 

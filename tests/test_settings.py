@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from carbonray.errors import SettingsError
-from carbonray.settings import DEMO, Settings, load, overrides_of, tree_of_defaults
+from carbonray.settings import DEMO, Settings, load, overrides_of, recorded, tree_of_defaults
 
 
 def leaf_defaults(kind: Any) -> Any:
@@ -137,3 +137,16 @@ def test_the_demo_overlay_fits_the_tree() -> None:
 
 def test_a_date_is_the_text_it_is_written_as() -> None:
     assert load(overrides=["world.first_day=2021-06-01"]).world.first_day == "2021-06-01"
+
+
+def test_settings_of_an_earlier_version_take_todays_defaults() -> None:
+    tree = load(overrides=["engine.read_cpus=0.25"]).model_dump(mode="json")
+    del tree["engine"]["model_actors"], tree["annual"]
+    assert recorded(tree, "run.json") == load(overrides=["engine.read_cpus=0.25"])
+
+
+def test_settings_that_are_none_any_more_are_named() -> None:
+    tree = load().model_dump(mode="json")
+    tree["engine"]["warp"] = 9
+    with pytest.raises(SettingsError, match=r"engine\.(EngineRules\.)?warp.*run\.json.*settings of this version"):
+        recorded(tree, "run.json")

@@ -185,18 +185,12 @@ def _row(plant_id: str, image: RegionImage) -> dict[str, Any]:
     copied = (field.name for field in dataclasses.fields(image) if field.name in IMAGES.names)
     return {name: getattr(image, name) for name in copied} | {
         "plant_id": plant_id,
-        "source_url": _lasting(image.source_url),
+        "source_url": objectstore.lasting(image.source_url),
         "cloud_fraction": image.fraction("cloud") if clouds else nan,
         "haze_fraction": image.fraction("haze") if hazes else nan,
         "clear_fraction": clear if clouds else nan,
         "valid_fraction": float(((image.flags & nodata) == 0).mean()),
     }
-
-
-def _lasting(url: str) -> str:
-    """Where an item lies, as others can use it: a file of this machine by its name alone, so that bytes are its own."""
-    path = objectstore.local_path(url)
-    return url if path is None else path.name
 
 
 def _group(

@@ -52,6 +52,12 @@ def local_path(url: str) -> Path | None:
     return None if "://" in url else Path(url)
 
 
+def lasting(url: str) -> str:
+    """Where a file lies, as tables tell it: one of this machine by its name, so that they are the same elsewhere."""
+    path = local_path(url)
+    return url if path is None else path.name
+
+
 def absolute(url: str) -> str:
     """The URL with a local path made absolute, so that it means the same in every process of a run."""
     path = local_path(url)

@@ -27,7 +27,7 @@ CELLS = pa.schema(
 # an urban area of a mask without a cell, or a feature that is no area
 CITY_REJECTIONS = pa.schema(
     [
-        column("source_url", pa.string(), "1", "file the feature stands in"),
+        column("source_url", pa.string(), "1", "file the feature stands in: its URL, or the name of a local file"),
         CITY,
         column("reason", pa.string(), "1", "rule that rejected it, and what it found"),
     ]
@@ -46,7 +46,7 @@ POINTS = pa.schema(
 
 POINT_REJECTIONS = pa.schema(
     [
-        column("source_url", pa.string(), "1", "file the point stands in"),
+        column("source_url", pa.string(), "1", "file the point stands in: its URL, or the name of a local file"),
         column("row", pa.int64(), "1", "line of data from 1, feature or node in the file's order"),
         column("point_id", pa.string(), "1", "id in the source, empty where it has none"),
         column("reason", pa.string(), "1", "rule that rejected it, and what it found"),

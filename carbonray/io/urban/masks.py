@@ -19,6 +19,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from carbonray.errors import DataError
+from carbonray.io import objectstore
 from carbonray.io.imagery.raster import opened_raster
 from carbonray.io.urban.cell_windows import CellBlock, cells_mean, degree_bounds
 from carbonray.io.urban.local_files import local_copy
@@ -94,7 +95,8 @@ def read_city_cells(url: str, rules: MaskRules | None = None) -> UrbanCells:
     rejected += [
         (name, f"no cell: none has its {rule.kept} inside") for name, (cell, _) in found.items() if not cell.size
     ]
-    columns = [[url] * len(rejected), [name for name, _ in rejected], [reason for _, reason in rejected]]
+    file = objectstore.lasting(url)
+    columns = [[file] * len(rejected), [name for name, _ in rejected], [reason for _, reason in rejected]]
     told = pa.table([pa.array(c, pa.string()) for c in columns], schema=CITY_REJECTIONS)
     return UrbanCells(_table(found, dict(zip(names, tiers, strict=True))), told)
 

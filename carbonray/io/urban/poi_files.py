@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from carbonray.errors import DataError
+from carbonray.io import objectstore
 from carbonray.io.urban.poi_categories import DROPPED, NONE, UNKNOWN, CategoryMap
 from carbonray.io.urban.poi_osm import osm_rows
 from carbonray.io.urban.poi_rows import PoiRows, PoiRules, Texts
@@ -176,7 +177,7 @@ def _reject(reason: Texts, wrong: Bools, words: Callable[[int], str]) -> None:
 def _rejections(rows: PoiRows, reason: Texts, url: str) -> pa.Table:
     bad = np.flatnonzero(reason != "")
     columns = [
-        pa.array([url] * len(bad), pa.string()),
+        pa.array([objectstore.lasting(url)] * len(bad), pa.string()),
         pa.array(rows.row[bad]),
         pa.array(rows.point_id[bad], pa.string()),
         pa.array(reason[bad], pa.string()),

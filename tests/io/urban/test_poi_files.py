@@ -205,3 +205,12 @@ def test_new_york_of_2017_is_read_whole(shared_data):
     }  # fmt: skip
     assert lost == {"class of no category": 6116, "no class": 98, "unknown class": 13}
     assert pd.Series(points["cell_id"].to_numpy()).nunique() == 1558
+
+
+def test_rejections_are_the_same_wherever_a_local_file_lies(tmp_path):
+    def rejected(folder):
+        (tmp_path / folder).mkdir()
+        return read(table(tmp_path / folder / "points.csv"))[1]
+
+    assert rejected("a").equals(rejected("b"))
+    assert set(rejected("c")["source_url"].to_pylist()) == {"points.csv"}
