@@ -74,13 +74,15 @@ class EngineRules:
 
 @dataclass(frozen=True)
 class Rates:
-    """What a plan is priced with, on one core each: granules by `run.json` of `make demo`, cells by a benchmark.
+    """What a plan is priced with, on one core each: granules by `run.json` of `make demo`, the rest by benchmarks.
 
     Attributes:
         read_s_per_mb: seconds of one reader a megabyte of granule.
         model_s_per_mb: seconds of one model process a megabyte of granule.
         cell_read_s: seconds of one reader a 1 km cell, image and points, at 256 pixels (`cells_stream`).
         cell_model_s: seconds of one model process a cell and instance, both encoders, at 256 pixels (`cells_stream`).
+        energy_read_s: seconds of one reader a region and day, from daily tables to a row (`energy_stream`).
+        energy_model_s: seconds of one model process a region, day, answer and instance (`energy_stream`).
         cpu_usd_per_h: price of a CPU core and hour (inferred: a cloud's list price).
         gpu_usd_per_h: price of a GPU and hour (inferred: a cloud's list price).
     """
@@ -89,6 +91,8 @@ class Rates:
     model_s_per_mb: float
     cell_read_s: float
     cell_model_s: float
+    energy_read_s: float
+    energy_model_s: float
     cpu_usd_per_h: float
     gpu_usd_per_h: float
 

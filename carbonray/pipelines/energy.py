@@ -82,8 +82,8 @@ def answers_pass(
     version = objectstore.sha256("\n".join(pin.sha256 for pin in pins).encode())
     told = Told(version, ", ".join(sorted({pin.tier for pin in pins})))
     make = partial(AnswerEnergy, pins, predict, scenarios, told)
-    # two units an actor: while one is in the networks, the other is unpacked or packed
-    pool = Pool(make, engine.model_actors, engine.model_cpus, engine.model_gpus, units_at_once=2)
+    # one unit an actor: networks this small wait longer for a second thread than packing takes (`energy_stream`)
+    pool = Pool(make, engine.model_actors, engine.model_cpus, engine.model_gpus)
     encoder = EncodeAnswers(cleaner_names(scenarios, predict.factors_t_per_mwh))
     return Pass("answers", tuple(units), ReadAnswered(store.sums), encoder, (pool,))
 
@@ -104,12 +104,14 @@ def _notes(run: Run) -> dict[str, int]:
 
 
 def _refused(run: Run) -> dict[str, int]:
-    """Rows of regions that nobody answers for, by reason."""
+    """Rows of regions that nobody answers for, by what their reason begins with."""
     reasons: Counter[str] = Counter()
     for name in ("rows", "answers"):
         for commit in ledger.read(run.url, name).values():
-            reasons.update({rule: count for rule, count in commit.rows.items() if rule.startswith("rejected: ")})
-    return {rule.removeprefix("rejected: "): count for rule, count in sorted(reasons.items())}
+            rules = {rule.partition(": ")[2]: n for rule, n in commit.rows.items() if rule.startswith("rejected: ")}
+            for reason, count in (*rules.items(), *commit.quarantined.items()):
+                reasons[reason.partition(":")[0]] += count
+    return dict(sorted(reasons.items()))
 
 
 def _summary(run: Run, store: EnergyRowStore, answered: Sequence[Commit]) -> Mapping[str, object]:

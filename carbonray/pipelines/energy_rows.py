@@ -4,6 +4,8 @@ Passes: `records` (a file a unit), `rows` (a block of regions and a calendar yea
 that are sums of others without being declared, whose rows nobody may use).
 """
 
+import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +27,8 @@ from carbonray.stages.energy_blocks import (
     ReadEnergyFile,
     with_members,
 )
+
+_log = logging.getLogger(__name__)
 
 SECTIONS = ("energy.reading", "energy.rows", "energy.blocks")
 
@@ -82,11 +86,7 @@ def file_units(settings: Settings, digest: str) -> tuple[Unit, ...]:
     Raises:
         SettingsError: one of them is not given.
     """
-    readers: dict[str, str] = {}
-    for pattern in (*settings.inputs.energy, *settings.inputs.emissions):
-        word, found, rest = pattern.partition("=")
-        named = word if found and word in READERS else ""
-        readers.update(dict.fromkeys(expanded([rest if named else pattern]), named))
+    readers = named_files((*settings.inputs.energy, *settings.inputs.emissions))
     if not (settings.inputs.energy and settings.inputs.emissions):
         raise SettingsError(
             "no energy or no emissions are given",
@@ -94,10 +94,31 @@ def file_units(settings: Settings, digest: str) -> tuple[Unit, ...]:
             expected="URLs or globs of electricity by source and of CO2 by sector; a file that holds both in both",
             remedy="Add --set inputs.energy=GLOB, or make regions: carbonray run world --set world.parts=[regions].",
         )
+    keys = file_keys(sorted(readers))
     return tuple(
-        plan_unit("records", file_key(url), [url], settings_digest=digest, partition={"reader": reader})
+        plan_unit("records", keys[url], [url], settings_digest=digest, partition={"reader": reader})
         for url, reader in sorted(readers.items())
     )
+
+
+def named_files(patterns: Sequence[str]) -> dict[str, str]:
+    """Every file that some globs stand for, and the reader that is named before it; empty where none is."""
+    readers: dict[str, str] = {}
+    for pattern in patterns:
+        word, found, rest = pattern.partition("=")
+        named = word if found and word in READERS else ""
+        readers.update(dict.fromkeys(expanded([rest if named else pattern]), named))
+    return readers
+
+
+def file_keys(urls: Sequence[str]) -> dict[str, str]:
+    """A key a file: its name; where names are alike, as in `energy/2024.csv` and `emissions/2024.csv`, with folders."""
+    keys = {url: file_key(url) for url in urls}
+    for depth in range(2, 1 + max((url.count("/") for url in urls), default=0)):
+        times = Counter(keys.values())
+        ends = {url: "-".join([*url.split("/")[-depth:-1], url.rsplit("/", 1)[-1].replace(".", "-")]) for url in urls}
+        keys = {url: key if times[key] == 1 else ends[url] for url, key in keys.items()}
+    return keys
 
 
 def prepared_rows(run: Run, settings: Settings) -> EnergyRowStore:
@@ -109,8 +130,14 @@ def prepared_rows(run: Run, settings: Settings) -> EnergyRowStore:
     recorded = run.execute(records_pass(run, settings))
     rowed = run.execute(rows_pass(run, settings, recorded))
     summed = run.execute(sums_pass(run, settings, rowed))
-    run.facts["data_tier"] = ", ".join(tiers_of(rowed))
-    return row_store(run, settings, rowed, summed)
+    run.facts["data_tier"] = ", ".join(tiers_of(rowed) or tiers_of(recorded))
+    store = row_store(run, settings, rowed, summed)
+    if not store.shards:
+        _log.warning(
+            "no region has a row of energy and emissions, see refused_rows/ for the reasons; yearly mixes meet daily "
+            "emissions with energy.rows.join=constant, and energy.rows.sectors says which sectors a row needs"
+        )
+    return store
 
 
 def records_pass(run: Run, settings: Settings) -> Pass:

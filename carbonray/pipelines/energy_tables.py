@@ -51,11 +51,14 @@ class JoinSums:
     """Reader of the sums of all blocks, whose rows are the table of regions and scenarios."""
 
     def __call__(self, unit: Unit) -> Reading:
-        """`energy_summary.parquet`."""
+        """`energy_summary.parquet`; where there are no blocks, a table of no answers beside it."""
         found = objectstore.read_many(unit.inputs)
         parts = [decode_table(found[url], ENERGY_SUMMARY) for url in unit.inputs]
         table = joined(pa.concat_tables([ENERGY_SUMMARY.empty_table(), *parts]))
-        return Reading(object_rows({SUMMARY: encode_table(table, KEYS)}), {}, facts={"rows": table.num_rows})
+        objects = {SUMMARY: encode_table(table, KEYS)}
+        if not parts:
+            objects[f"{ANSWERS}/none.parquet"] = encode_table(ENERGY_ANSWERS.empty_table(), _BY_TIME)
+        return Reading(object_rows(objects), {}, facts={"rows": table.num_rows})
 
 
 def cleaner_names(scenarios: Sequence[Scenario], factors_t_per_mwh: Sequence[float]) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ Row = Mapping[str, Any]
 
 MOST_REGIONS = 8  # that are drawn
 MOST_ROWS = 100  # of regions that are listed
+MOST_POINTS = 1000  # of a line; of more intervals, as many together as it takes are drawn as their mean
 _FACTUAL = "factual"
 _UNITS = {"energy": ("GWh", "gwh"), "emissions": ("t CO₂", "t_co2")}
 _ASKED = {"energy": "emissions", "emissions": "energy"}  # the mix that is changed -> the total that answers
@@ -77,8 +78,9 @@ class EnergyFacts:
 def most_emitting(summary: pa.Table, most: int = MOST_REGIONS) -> list[str]:
     """Regions that emit most as reported, the first of them first; those without an answer last."""
     rows = summary.filter(pc.equal(summary["scenario"], _FACTUAL))
-    order = rows.sort_by([("told_emissions_t_co2", "descending"), ("region", "ascending")])
-    return [str(name) for name in order["region"].to_pylist()[:most]]
+    order = rows.sort_by([("told_emissions_t_co2", "descending"), ("region", "ascending"), ("data_tier", "ascending")])
+    names = dict.fromkeys(str(name) for name in order["region"].to_pylist())  # one may be of two tiers
+    return list(names)[:most]
 
 
 def energy_sections(facts: EnergyFacts) -> dict[str, Markup | None]:
@@ -103,7 +105,7 @@ def energy_sentence(facts: EnergyFacts) -> str:
     factual = facts.summary.filter(pc.equal(facts.summary["scenario"], _FACTUAL))
     regions, rows, answered = factual.num_rows, *(int(pc.sum(factual[n]).as_py() or 0) for n in ("rows", "answered"))
     strange = int(pc.sum(factual["extrapolating"]).as_py() or 0)
-    scenarios = len(pc.unique(facts.summary["scenario"])) - 1
+    scenarios = len({*facts.summary["scenario"].to_pylist()} - {_FACTUAL})
     words = f"{regions:,} regions and {scenarios} scenario{'s' if scenarios != 1 else ''}: {answered:,} of {rows:,}"
     return f"{words} intervals have both answers; in {strange:,} the mix is stranger than that of a new region."
 
@@ -141,27 +143,37 @@ def _totals(facts: EnergyFacts, rows: Sequence[Row]) -> Markup | None:
         "the region; where every one of them saw it (seen by all) the answer flatters. Strange intervals lie farther "
         "from the mixes that taught than a new region would."
     )
-    curves = [_days(facts.days, task) for task in ("emissions", "energy")] if facts.days else []
+    drawn = facts.days is not None and len(facts.days.day) > 1  # of one interval there is no line
+    curves = [_days(facts.days, task) for task in ("emissions", "energy")] if facts.days and drawn else []
     return section("totals", "Totals", lead, side_by_side(*curves) if curves else "", tall(table(heads, listed)))
 
 
 def _days(days: RegionDays, task: str) -> Markup:
     """The reported and the answered total of one region by interval."""
-    answer, low, high = days.answer[task]
-    since = days.day - days.day[0]
-    curves = (Curve("answered, with its interval", since, answer, low, high), Curve("reported", since, days.told[task]))
+    together = -(-len(days.day) // MOST_POINTS)
+    since, told, answer, low, high = (
+        _means(values, together) for values in (days.day - days.day[0], days.told[task], *days.answer[task])
+    )
+    curves = (Curve("answered, with its interval", since, answer, low, high), Curve("reported", since, told))
+    thinned = f" Means of {together} intervals are drawn." if together > 1 else ""
     unit = _UNITS[task][0]
     first = charts.date_text(float(days.day[0]))
     chart = CurveChart(
         f"{days.region}: {unit} a day",
         f"{days.region}: {unit} a day, reported and answered from the other side's mix; 90 % of new regions' truths "
-        "are meant to lie in the band, which is absent where too few regions judge it.",
+        f"are meant to lie in the band, which is absent where too few regions judge it.{thinned}",
         f"days since {first}",
         f"{unit} a day",
         curves,
     )
     legend = [legend_entry(charts.curve_key(curve, k), curve.name) for k, curve in enumerate(curves)]
     return figure(charts.curve_chart(chart), chart.caption, *legend)
+
+
+def _means(values: Floats, together: int) -> Floats:
+    """Means of so many values in a row, and of those that are left at the end."""
+    first = np.arange(0, len(values), together)
+    return np.asarray(np.add.reduceat(values, first) / np.diff(np.append(first, len(values))), np.float64)
 
 
 def _what_if(facts: EnergyFacts, factual: Sequence[Row], scenarios: Mapping[str, Sequence[Row]]) -> Markup | None:

@@ -5,7 +5,7 @@ the factual answer, to the bit). Instances are combined in ln; a region is answe
 are (row,), energy (row, 8) GWh a day, emissions (row, 6) t CO2 a day.
 """
 
-import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
@@ -35,6 +35,7 @@ ENERGY = tuple(f"{name}_gwh" for name in SOURCES)
 EMISSIONS = tuple(f"{name}_t_co2" for name in SECTORS)
 ANSWER: Mapping[Task, str] = {"emissions": "emissions_t_co2", "energy": "energy_gwh"}  # column of what is asked
 TIMES = ("start", "end")
+SUM_OF_OTHERS = "sum of others"  # begins the reason of a region that nobody declared to be one
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,11 @@ class ReadAnswered:
         found = read_rows(unit.inputs[0])
         lost = pa.compute.is_in(found["region"], pa.array(sorted(self.sums), pa.string()))
         rows = found.filter(pa.compute.invert(lost))
-        account = {"read": found.num_rows, "kept": rows.num_rows, "quarantined": 0}
-        if found.num_rows > rows.num_rows:
-            account["rejected: sum of others"] = found.num_rows - rows.num_rows
-        return Reading(to_batch(rows) | {name: rows[name].cast(pa.int64()).to_numpy() for name in TIMES}, account)
+        counts = Counter(found.filter(lost)["region"].to_pylist())
+        faults = {f"{SUM_OF_OTHERS}: {name} is a {self.sums[name]}": count for name, count in sorted(counts.items())}
+        account = {"read": found.num_rows, "kept": rows.num_rows, "quarantined": sum(faults.values())}
+        batch = to_batch(rows) | {name: rows[name].cast(pa.int64()).to_numpy() for name in TIMES}
+        return Reading(batch, account, faults)
 
 
 class AnswerEnergy:
@@ -127,7 +129,6 @@ class AnswerEnergy:
         self._models = [opened_energy(pin, predict.device) for pin in pins]
         self._pins, self._predict, self._scenarios, self._told = tuple(pins), predict, tuple(scenarios), told
         self._width: Mapping[Task, float] = {task: pooled_half_width(pins, task, predict.level) for task in TASKS}
-        self._turn = threading.Lock()
 
     def __call__(self, batch: Batch) -> Batch:
         """Rows in any order in; out in that order, once a scenario."""
@@ -178,8 +179,7 @@ class AnswerEnergy:
         ln, far = np.zeros(used.shape), np.zeros(used.shape)
         for number, model in enumerate(self._models):
             mine = np.flatnonzero(used[number])
-            with self._turn:
-                ln[number, mine] = model.answers(task, share[mine], total[mine])
+            ln[number, mine] = model.answers(task, share[mine], total[mine])
             far[number, mine] = model.told[task].hull.outside(share[mine])
         limit = np.array([[model.told[task].threshold] for model in self._models])
         weight = used / used.sum(axis=0)

@@ -4,6 +4,7 @@ Source: SCIENCE 2.2 and 2.6. A file is one unit; a block is some regions, consec
 what a row is judged by (its region's other rows of the year, the members of a sum) is read beside, and not written.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from carbonray.io.energy.record_store import (
     year_span_ns,
     years_by_region,
 )
-from carbonray.io.energy.records import REFUSED_ROWS, MixReading, MixRules, mix_rows
+from carbonray.io.energy.records import REFUSED_ROWS, USED, MixReading, MixRules, mix_rows
 from carbonray.io.energy.region_sums import Composites, SumRules, undeclared_sums
 from carbonray.io.energy.row_tables import row_table, rows_of
 from carbonray.io.energy.tiers import file_tier
@@ -37,6 +38,18 @@ RECORDS, ROWS = "records", "rows"
 REFUSED_LINES, REFUSED = "refused_records", "refused_rows"
 TOO_MANY = "regions, too many to look for sums among them"  # as `mix_rows` notes it
 BY_TIME = ("region", "start", "end")
+
+# rows whose data is bad, by what their reason begins with; what is not among them is refused by a rule
+FAULTS: Mapping[str, str] = {
+    "doubled": "doubled: amounts said twice, differently",
+    "missing": "missing: some sources or sectors of a side that is told",
+    "negative": "negative: a source or sector below zero",
+    "overlap": "overlap: intervals of one region within each other",
+    "tier": "tier: real and synthetic records in one row",
+    "units": "units: totals that cannot be, or fit neither each other nor their region",
+}
+UNTOLD = "missing: all "  # a side of which nothing is told: no fault of the other
+_CELL = re.compile(r": (['\"]).*\1$", re.DOTALL)  # ends the reason of a line: what stands there
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,7 @@ class ReadEnergyFile:
             f"{RECORDS}/{unit.key}.parquet": encode_records(found.records),
             f"{REFUSED_LINES}/{unit.key}.parquet": encode_table(found.refused, ("line",)),
         }
-        reasons = Counter(_kind(reason) for reason in found.refused["reason"].to_pylist())
+        reasons = Counter(_CELL.sub("", reason) for reason in found.refused["reason"].to_pylist())
         facts = {
             "data_tier": tier,
             "publisher": pc.unique(found.records["publisher"]).to_pylist(),
@@ -119,7 +132,7 @@ class ReadEnergyBlock:
         year, regions = int(unit.partition["year"]), str(unit.partition["regions"]).split("\n")
         wanted = with_members(regions, self.composites)
         parts = [self._records(url, wanted, year) for url in unit.inputs]
-        records = pa.concat_tables([ENERGY_RECORDS.empty_table(), *parts])
+        records = pa.concat_tables([ENERGY_RECORDS.empty_table().select(USED), *parts])
         unsearched = replace(self.rules, sums=replace(self.rules.sums, max_regions=0))  # sums are found among all rows
         found = mix_rows(records, unsearched, self.composites)
         rows = row_table(found).filter(_own(found.rows, regions, year))
@@ -128,9 +141,9 @@ class ReadEnergyBlock:
             f"{ROWS}/{unit.key}.parquet": encode_table(rows, BY_TIME),
             f"{REFUSED}/{unit.key}.parquet": encode_table(refused, BY_TIME),
         }
-        reasons = Counter(_kind(reason) for reason in refused["reason"].to_pylist())
-        account = {"read": rows.num_rows + refused.num_rows, "kept": rows.num_rows, "quarantined": 0}
-        account |= {f"rejected: {reason}": count for reason, count in sorted(reasons.items())}
+        rules, faults = _refusals(refused)
+        account = {"read": rows.num_rows + refused.num_rows, "kept": rows.num_rows, "quarantined": sum(faults.values())}
+        account |= {f"rejected: {rule}": count for rule, count in rules.items()}
         facts = {
             "data_tier": ", ".join(sorted(pc.unique(rows["data_tier"]).to_pylist())) or "none",
             "regions": sorted(pc.unique(rows["region"]).to_pylist()),
@@ -138,13 +151,13 @@ class ReadEnergyBlock:
             "constant_mix": pc.sum(rows["constant_mix"]).as_py() or 0,
             "notes": _notes(found),
         }
-        return Reading(object_rows(objects), account, facts=facts)
+        return Reading(object_rows(objects), account, faults, facts)
 
     def _records(self, url: str, regions: Collection[str], year: int) -> pa.Table:
         """Records of the year; where mixes are constant, also those of energy that may still count."""
         start, end = year_span_ns(year)
         back = round(self.rules.max_mix_age_days * DAY_NS) if self.rules.join == "constant" else 0
-        found = read_records(url, regions, start - back, end)
+        found = read_records(url, regions, start - back, end, USED)
         old = pc.less_equal(found["end"].cast(pa.int64()), start)
         return found.filter(pc.invert(pc.and_(old, pc.equal(found["kind"], "emissions"))))
 
@@ -214,8 +227,15 @@ def _own(rows: MixRows, regions: Sequence[str], year: int) -> NDArray[np.bool_]:
     return np.asarray(mine & (calendar_year(rows.start_ns, rows.end_ns) == year), np.bool_)
 
 
-def _kind(reason: str) -> str:
-    return reason.partition(":")[0]
+def _refusals(refused: pa.Table) -> tuple[dict[str, int], dict[str, int]]:
+    """How many rows rules refused, by rule, and how many are bad, by fault."""
+    counts = Counter(refused["reason"].to_pylist())
+    rules, faults = Counter[str](), Counter[str]()
+    for reason, count in counts.items():
+        kind = reason.partition(":")[0]
+        fault = "" if reason.startswith(UNTOLD) else FAULTS.get(kind, "")
+        (faults if fault else rules)[fault or kind] += count
+    return dict(sorted(rules.items())), dict(sorted(faults.items()))
 
 
 def _notes(found: MixReading) -> dict[str, int]:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from carbonray.catalogue import run_job
+from carbonray.stages.energy_blocks import FAULTS
 from tests.pipelines.small_regions import DECLARED, SUMS, energy_settings, region_world, save_untrained
 
 Lines = Callable[[str], list[str]]  # a line of a file -> the lines that stand in its place
@@ -62,8 +63,20 @@ def is_of(line: str, day: str, *names: str) -> bool:
             "doubled",
             1,
         ),
+        ("energy", lambda line: [scaled(line, 1e3)] if is_of(line, DAY) else [line], "units", 1),
+        ("emissions", lambda line: [scaled(line, -1.0)] if is_of(line, DAY, "Power") else [line], "negative", 1),
+        ("energy", lambda line: [scaled(line, 0.0)] if is_of(line, DAY) else [line], "total", 1),
     ],
-    ids=["missing sector", "negative generation", "GWh as TWh", "Mt as kt", "a day told twice"],
+    ids=[
+        "missing sector",
+        "negative generation",
+        "GWh as TWh",
+        "Mt as kt",
+        "a day told twice",
+        "TWh as GWh",
+        "negative emissions",
+        "a day without generation",
+    ],
 )
 def test_a_bad_row_is_refused_by_name(
     bundles: Path, tmp_path: Path, kind: str, lines: Lines, rule: str, rows: int
@@ -75,6 +88,10 @@ def test_a_bad_row_is_refused_by_name(
     own = [row for row in refused if row["region"] == REGION]
     assert len(own) == rows and all(row["reason"].startswith(f"{rule}:") for row in own)
     assert facts["refused"][rule] >= rows
+    set_aside = [row for row in pq.read_table(run / "quarantine.parquet").to_pylist() if row["pass_name"] == "rows"]
+    mine = [row for row in set_aside if row["reason"].startswith(f"{rule}:")]
+    assert sum(row["rows"] for row in mine) == (facts["refused"][rule] if rule in FAULTS else 0)
+    assert {row["key"] for row in mine} <= {"0000-2019", "0000-2020"}, "of the block and year that they are in"
     table = pq.read_table(run / "energy.parquet", columns=["region", "scenario"])
     kept = table.filter((table["region"].to_numpy() == REGION) & (table["scenario"].to_numpy() == "factual"))
     assert kept.num_rows == 20 - rows
@@ -88,6 +105,9 @@ def test_a_sum_that_nobody_declared_is_left_out(bundles: Path, tmp_path: Path) -
     assert union not in regions and len(regions) == 8
     assert "which is not declared among the composites" in facts["left_out"][union]
     assert facts["refused"] == {"sum of others": 20}
+    set_aside = pq.read_table(run / "quarantine.parquet").to_pylist()
+    assert {row["pass_name"] for row in set_aside} == {"answers"} and sum(row["rows"] for row in set_aside) == 20
+    assert all(row["reason"].startswith(f"sum of others: {union} is a sum: equals ") for row in set_aside)
     refused = pq.read_table(run / "refused_rows").to_pylist()
     assert [row["region"] for row in refused] == [union] * 20
     assert np.unique([row["start"] for row in refused]).size == 20

@@ -101,7 +101,8 @@ def amount_column(url: str, layout: DailyLayout) -> str:
 
 def _lines(chunk: pd.DataFrame, layout: DailyLayout, unit: float) -> pd.DataFrame:
     """Every line with our names, its fault, and why it is left out; both empty where it is good."""
-    start = instants_ns(chunk["date"], _DATES)
+    day, days = pd.factorize(chunk["date"])  # a file has many lines a day
+    start = instants_ns(pd.Series(days), _DATES)[day]
     values, bad_value = numbers(chunk["amount"])
     names = _each(chunk["name"], plain)
     part = names.map(dict(layout.names)).fillna("")

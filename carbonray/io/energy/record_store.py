@@ -4,7 +4,7 @@ Source: SCIENCE 2.2. Schema `ENERGY_RECORDS`, by region, start, kind and name; t
 regions and times it holds.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from carbonray.io.table_store import TableRules, encode_table
 from carbonray.vocab.energy_tables import ENERGY_RECORDS, START
 
 ORDER = ("region", "start", "end", "kind", "name", "value")
-ROW_GROUP_ROWS = 32_768  # some years of days of one region: a block of regions reads little that is not its own
+ROW_GROUP_ROWS = 8_192  # some years of days of one region: a block of regions and a year reads little besides its own
 
 
 def encode_records(records: pa.Table) -> bytes:
@@ -26,20 +26,23 @@ def encode_records(records: pa.Table) -> bytes:
     return encode_table(records, ORDER, TableRules(row_group_rows=ROW_GROUP_ROWS))
 
 
-def read_records(url: str, regions: Collection[str], start_ns: int, end_ns: int) -> pa.Table:
-    """The records of some regions whose intervals touch [start_ns, end_ns).
+def read_records(
+    url: str, regions: Collection[str], start_ns: int, end_ns: int, columns: Sequence[str] = ENERGY_RECORDS.names
+) -> pa.Table:
+    """The records of some regions whose intervals touch [start_ns, end_ns), or some columns of them.
 
     Raises:
         DataError: the object is no table of records.
         TransportError: it could not be moved.
     """
     early, late = (pa.scalar(at, START.type) for at in (start_ns, end_ns))
-    within = pc.field("region").isin(sorted(regions)) & (pc.field("start") < late) & (pc.field("end") > early)
+    wanted = pc.field("region").isin(pa.array(sorted(regions), pa.string()))  # of no region, too
+    within = wanted & (pc.field("start") < late) & (pc.field("end") > early)
     try:
         with objectstore.opened(url) as file:
-            found = pq.read_table(file, filters=within)
-        return found.select(ENERGY_RECORDS.names).cast(ENERGY_RECORDS)
-    except (pa.ArrowInvalid, KeyError) as error:
+            found = pq.read_table(file, columns=list(columns), filters=within)
+        return found.cast(pa.schema([ENERGY_RECORDS.field(name) for name in columns]))
+    except (pa.ArrowInvalid, KeyError, ValueError) as error:
         raise DataError(
             f"no table of records ({error})",
             where=url,

@@ -34,6 +34,9 @@ Join = Literal["same", "constant"]
 
 REFUSED_ROWS = pa.schema([REGION, START, END, column("reason", pa.string(), "1", "fault: what was found")])
 
+# columns of records that rows are made of
+USED = ("region", "start", "end", "kind", "name", "value", "data_tier")
+
 _ROW = ["region", "start_ns", "end_ns"]
 _PARTS = (*SOURCES, *SECTORS)
 
@@ -86,7 +89,7 @@ def mix_rows(records: pa.Table, rules: MixRules, composites: Composites = COMPOS
     is refused.
 
     Args:
-        records: schema `ENERGY_RECORDS`, of any publishers.
+        records: schema `ENERGY_RECORDS`, of which `USED` are enough, of any publishers.
         rules: which of them become rows.
         composites: regions that are known to contain others.
     """
@@ -118,8 +121,8 @@ def mix_rows(records: pa.Table, rules: MixRules, composites: Composites = COMPOS
 
 def _wide(records: pa.Table, rules: MixRules) -> tuple[pd.DataFrame, dict[str, int]]:
     """One row a region and interval: parts a day, NaN where unknown; data_tier, constant_mix and a first reason."""
-    columns = ["region", "start", "end", "name", "value", "data_tier"]
-    long = records.select(columns).to_pandas().rename(columns={"start": "start_ns", "end": "end_ns"})
+    used = records.select([name for name in USED if name != "kind"])
+    long = used.to_pandas().rename(columns={"start": "start_ns", "end": "end_ns"})
     long[["start_ns", "end_ns"]] = long[["start_ns", "end_ns"]].astype("int64")
     long = long[long["value"].notna() & (long["name"].isin(SOURCES) | long["name"].isin(rules.sectors))]
     distinct = long.drop_duplicates([*_ROW, "name", "value"])
@@ -154,7 +157,8 @@ def _with_constant_mix(wide: pd.DataFrame, rules: MixRules) -> pd.DataFrame:
     emitting = wide[list(rules.sectors)].notna().any(axis=1)
     own = wide[parts].notna().any(axis=1)
     usable = wide[parts].notna().all(axis=1) & (wide["reason"] == "")
-    mixes = wide.loc[usable, [*_ROW, *parts, "data_tier"]].assign(mix_start_ns=wide["start_ns"])
+    mixes = wide.loc[usable, [*_ROW, *parts, "data_tier"]]
+    mixes = mixes.assign(mix_start_ns=mixes["start_ns"])
     bare = wide[emitting & ~own].drop(columns=parts).sort_values("start_ns", kind="stable")
     found = pd.merge_asof(
         bare,

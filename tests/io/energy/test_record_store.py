@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carbonray.errors import DataError, TransportError
+from carbonray.errors import DataError
 from carbonray.io.energy import record_store
 from carbonray.io.energy.record_store import (
     ORDER,
@@ -100,7 +100,7 @@ def test_bytes_that_are_no_records_are_refused_by_their_url(tmp_path: Path, tabl
         with pytest.raises(DataError, match="no table of records") as caught:
             read_records(str(path), NAMES, ns("2019-12-26"), ns("2020-01-07"))
         assert caught.value.where == str(path) and "region" in caught.value.expected and caught.value.remedy
-    with pytest.raises(TransportError):
+    with pytest.raises(DataError, match="no such object"):
         read_records(str(tmp_path / "absent.parquet"), NAMES, 0, 1)
 
 

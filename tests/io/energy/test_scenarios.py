@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carbonray.errors import SettingsError, TransportError
+from carbonray.errors import DataError, SettingsError
 from carbonray.io.energy.scenarios import FORMS, GRAMMAR, Scenario, scenarios_of
 from carbonray.science.energy.scenarios import Change
 from carbonray.vocab.energy import SECTORS, SOURCES
@@ -139,7 +139,7 @@ def test_a_refusal_shows_the_grammar() -> None:
     [
         ("{unclosed", "no YAML", ""),
         ("", "NoneType", ""),
-        ("[]", "list []", ""),
+        ("[]", "list '[]'", ""),
         ("{name: a, changes: []}", "dict", ""),
         ("- {name: a}\n", "{'name': 'a'}", ", scenario 1"),
         ("- cut power by 1 %\n- {name: a, changes: [], why: not}\n", "'why': 'not'", ", scenario 2"),
@@ -171,7 +171,7 @@ def test_a_file_that_is_no_text_or_is_not_there_is_refused(tmp_path: Path) -> No
     (tmp_path / "what.yaml").write_bytes(b"\xff\xfe\x00\xd8\x00")
     with pytest.raises(SettingsError, match="no YAML"):
         scenarios_of([], [str(tmp_path / "what.yaml")])
-    with pytest.raises(TransportError):
+    with pytest.raises(DataError, match="no such object"):
         scenarios_of([], [str(tmp_path / "absent.yaml")])
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carbonray.errors import TransportError
+from carbonray.errors import DataError
 from carbonray.io.energy.tiers import _TAIL_BYTES, REAL, file_tier
 from carbonray.synthetic.regions.files import TIERS, daily_file
 from carbonray.synthetic.regions.reports import ReportRules
@@ -53,5 +53,5 @@ def test_the_words_are_looked_for_at_the_end_alone(tmp_path_factory: pytest.Temp
 
 
 def test_a_file_that_is_not_there_is_no_real_one(tmp_path: Path) -> None:
-    with pytest.raises(TransportError):
+    with pytest.raises(DataError, match="no such object"):
         file_tier(str(tmp_path / "absent.csv"))
