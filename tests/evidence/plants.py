@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from carbonray import demo
 from carbonray.catalogue import run_job
-from carbonray.cli import DEMO_INPUTS
 from carbonray.io.plant_product import open_product
 from carbonray.publish.markdown import number, table
 from carbonray.settings import Settings, load
@@ -60,7 +60,7 @@ def steps(work: Path) -> dict[str, tuple[str, Settings]]:
     add("world", "world")
     if not (world / "run.json").exists():
         run_job("world", made["world"][1], str(work), "world")
-    inputs = [f"inputs.{name}={world}/{path}" for name, path in DEMO_INPUTS["ingest"].items() if name != "imagery"]
+    inputs = [f"inputs.{name}={world}/{path}" for name, path in demo.INPUTS["ingest"].items() if name != "imagery"]
     layouts = sorted(folder.name for folder in (world / "reported").iterdir())
     inputs.append(f"inputs.reported={[f'{name}={world}/reported/{name}/*' for name in layouts]}")
     add("store", "ingest", *inputs)

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from carbonray.cli import DEMO_INPUTS
+from carbonray import demo
 from carbonray.io import ledger
 
 UNITS = 8  # days of the small Earth, one granule a day
@@ -71,7 +71,7 @@ def run(
         run_id,
     ]
     if job == "hotspots":
-        named = [f"inputs.{name}={folder}/world/{path}" for name, path in DEMO_INPUTS["hotspots"].items()]
+        named = [f"inputs.{name}={folder}/world/{path}" for name, path in demo.INPUTS["hotspots"].items()]
         command += [part for text in named for part in ("--set", text)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen([*command, *flags], start_new_session=True, **quiet)

@@ -17,8 +17,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from carbonray import demo
 from carbonray.catalogue import run_job
-from carbonray.cli import DEMO_INPUTS
 from carbonray.publish.markdown import number, table
 from carbonray.settings import load
 from carbonray.training.learners import learner_of
@@ -69,7 +69,7 @@ def made_store(work: Path) -> str:
     """A fleet of 70 plants and the store of its images, Sentinel-2 alone."""
     world = work / "world"
     run_job("world", load([WORLD]), str(work), "world")
-    inputs = [f"inputs.{name}={world}/{path}" for name, path in DEMO_INPUTS["ingest"].items() if name != "imagery"]
+    inputs = [f"inputs.{name}={world}/{path}" for name, path in demo.INPUTS["ingest"].items() if name != "imagery"]
     layouts = sorted(folder.name for folder in (world / "reported").iterdir())
     inputs.append(f"inputs.reported={[f'{name}={world}/reported/{name}/*' for name in layouts]}")
     run_job("ingest", load([WORLD], inputs), str(work), "store")

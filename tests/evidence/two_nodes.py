@@ -11,8 +11,8 @@ import time
 import ray
 from ray.cluster_utils import Cluster
 
+from carbonray import demo
 from carbonray.catalogue import run_job
-from carbonray.cli import DEMO_INPUTS
 from carbonray.io import ledger
 from carbonray.settings import DEMO, load
 
@@ -27,7 +27,7 @@ def main() -> None:
     node = cluster.add_node(**NODE)
 
     ray.init(address=cluster.address, logging_level=logging.WARNING, log_to_driver=False)
-    named = [f"inputs.{name}={folder}/world/{path}" for name, path in DEMO_INPUTS["hotspots"].items()]
+    named = [f"inputs.{name}={folder}/world/{path}" for name, path in demo.INPUTS["hotspots"].items()]
     job = threading.Thread(target=run_job, args=("hotspots", load([str(DEMO)], named), folder, run_id))
     try:
         job.start()

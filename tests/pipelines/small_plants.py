@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from carbonray import demo
 from carbonray.catalogue import run_job
-from carbonray.cli import DEMO_INPUTS
 from carbonray.settings import Settings, load
 
 ERAS = (
@@ -30,6 +30,6 @@ def make_fleet(out: Path, *more: str) -> None:
 def plant_settings(out: Path, *more: str, without: tuple[str, ...] = ()) -> Settings:
     """Settings that ingest it."""
     world = out / "world"
-    named = [f"inputs.{name}={world}/{path}" for name, path in DEMO_INPUTS["ingest"].items() if name not in without]
+    named = [f"inputs.{name}={world}/{path}" for name, path in demo.INPUTS["ingest"].items() if name not in without]
     reported = [f"{folder.name}={folder}/*" for folder in sorted((world / "reported").iterdir())]
     return load(overrides=["engine.backend=memory", *FLEET, *named, f"inputs.reported={reported}", *more])

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from carbonray import demo
 from carbonray.catalogue import run_job
-from carbonray.cli import DEMO_INPUTS
 from carbonray.settings import Settings, load
 
 ERAS = (
@@ -40,7 +40,7 @@ def make_store(out: Path, *more: str) -> dict[str, Any]:
     """The fleet's reports under `out/world`, and its ingest under `out/store`."""
     run_job("world", load(overrides=["world.parts=[fleet]", *FLEET, *more]), str(out), "world")
     world = out / "world"
-    named = [f"inputs.{name}={world}/{path}" for name, path in DEMO_INPUTS["ingest"].items() if name != "imagery"]
+    named = [f"inputs.{name}={world}/{path}" for name, path in demo.INPUTS["ingest"].items() if name != "imagery"]
     reported = [f"{folder.name}={folder}/*" for folder in sorted((world / "reported").iterdir())]
     settings = load(overrides=[*FLEET, *named, f"inputs.reported={reported}", *more])
     return run_job("ingest", settings, str(out), "store")

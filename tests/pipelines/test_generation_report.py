@@ -11,9 +11,10 @@ from carbonray.io.inventory.store import INVENTORY
 from carbonray.io.ledger import Commit, ObjectRecord
 from carbonray.io.table_store import encode_table
 from carbonray.models.sounding_registry import SOUNDING_MODELS
-from carbonray.pipelines.generation_report import REPORT, generation_facts, generation_report
+from carbonray.pipelines.generation_report import generation_facts, generation_report
 from carbonray.pipelines.plant_tables import ANNUAL, DAYS
 from carbonray.publish.geoparquet import encode_geoparquet
+from carbonray.publish.report import render_report
 from carbonray.settings import load
 from carbonray.stages.soundings import FOLDER as SOUNDINGS
 from carbonray.vocab import plant_tables
@@ -108,20 +109,17 @@ def test_models_are_told_with_their_pins_and_the_missing_with_the_reason(run):
     assert "sentinel2_xgb_ndt: not trained in this run" in facts.missing
 
 
-def test_the_page_is_written_and_written_again_the_same(run):
+def test_the_page_is_made_and_made_again_the_same(run):
     settings = load(overrides=["plants.store_url=store", "plants.selection.years=[2020, 2021]"])
-    generation_report(run, settings)
-    page = objectstore.read_bytes(objectstore.join(run.url, REPORT))
+    page = render_report(generation_report(run, settings))
     text = page.decode()
 
     assert NASTY not in text
     assert "1 of the paper&#x27;s 16 sounding models" in text
     assert "plants.store_url=store" in text
-    generation_report(run, settings)
-    assert objectstore.read_bytes(objectstore.join(run.url, REPORT)) == page
+    assert render_report(generation_report(run, settings)) == page
 
 
 def test_a_run_without_plants_has_a_page_that_says_so(run):
     bare = Run(run.url + "-bare", "plants", "d" * 64, EngineRules(), run.facts)
-    generation_report(bare, load())
-    assert "No plant has a year" in objectstore.read_bytes(objectstore.join(bare.url, REPORT)).decode()
+    assert "No plant has a year" in render_report(generation_report(bare, load())).decode()

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from carbonray import demo
 from carbonray.catalogue import rewrite_report, run_job
-from carbonray.cli import DEMO_INPUTS
 from carbonray.errors import SettingsError
 from carbonray.io import grid_store
 from carbonray.io.model_store import Bundle, Lineage, save_bundle
@@ -38,7 +38,7 @@ def earth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def hotspot_settings(earth: Path, *more: str) -> Settings:
     world = earth / "world"
-    named = [f"inputs.{name}={world}/{path}" for name, path in DEMO_INPUTS["hotspots"].items()]
+    named = [f"inputs.{name}={world}/{path}" for name, path in demo.INPUTS["hotspots"].items()]
     return load(overrides=["engine.backend=memory", f"inputs.bundles={earth}/bundle", *named, *more])
 
 
