@@ -24,6 +24,7 @@ from carbonray.catalogue import Job, run_job
 from carbonray.contract import Batch, Encoded, Unit
 from carbonray.engine.run import Run
 from carbonray.io import ledger, objectstore
+from carbonray.publish.report import ReportFacts
 from carbonray.settings import Settings, load
 from tests.engine.toy import encode, toy_pass
 
@@ -33,7 +34,7 @@ PATIENCE_S = 120.0  # far more than anything takes: waits end by what they wait 
 STEPS = {
     "plan": ("plan.parquet", b""),
     "verify": ("verification.json", b""),
-    "publish": ("page.html", b""),
+    "publish": ("report.html", b""),
     "done": ("run.json", b'"status": "complete"'),
 }
 
@@ -91,12 +92,12 @@ def run_toy(
             pass_ = replace(pass_, encode=EncodeAndStop(folder, "unit-07"))
         run.execute(pass_)
 
-    def publish(run: Run, settings: Settings) -> None:
-        objectstore.put_bytes(objectstore.join(run.url, "page.html"), b"a page")
+    def report(run: Run, settings: Settings) -> ReportFacts:
+        return ReportFacts("Numbers, doubled", run.facts)
 
     engine = {"backend": backend, "read_cpus": 0.5, "local.num_cpus": 2, "local.object_store_mb": 100}
     settings = load([], [f"engine.{name}={value}" for name, value in engine.items()])
-    job = Job("numbers, doubled", (), lambda settings, digest: (), run, publish)
+    job = Job("numbers, doubled", (), lambda settings, digest: (), run, report)
     with mock.patch.dict(catalogue.JOBS, toy=job):
         return run_job("toy", settings, out, run_id)
 
