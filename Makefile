@@ -1,7 +1,7 @@
 # carbonray: every target sets up what it needs and is safe to run twice.
 #   make demo     a small simulated Earth and its year: plants, NO2 hotspots, a city, energy, into out/
 #   make test     the tests            make check   ruff, mypy --strict, import contracts
-#   make test-slow   killed drivers and nodes, submitted jobs, Ray Train: minutes each
+#   make test-slow   killed drivers and nodes, submitted jobs, Ray Train, whole studies: minutes each
 #   make bench    peers side by side, into out/bench.json
 # PYTHON=... names another Python 3.11; PIP_EXTRA_INDEX_URL is pip's own variable (README: CPU wheels of PyTorch).
 
@@ -36,10 +36,11 @@ demo: $(STAMP)
 	$(BIN)/carbonray demo --out $(OUT)
 
 test: $(STAMP)
-	$(SINGLE_THREADED) $(BIN)/python -m pytest -n $(WORKERS) -m "not ($(SERVERS))" $(PYTEST_ARGS)
+	$(SINGLE_THREADED) $(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not ($(SERVERS))" $(PYTEST_ARGS)
 	$(SINGLE_THREADED) $(BIN)/python -m pytest -m "($(SERVERS)) and not slow" $(PYTEST_ARGS)
 
 test-slow: $(STAMP)
+	$(SINGLE_THREADED) $(BIN)/python -m pytest -n $(WORKERS) -m "slow and not ($(SERVERS))" $(PYTEST_ARGS)
 	$(SINGLE_THREADED) $(BIN)/python -m pytest -m "($(SERVERS)) and slow" $(PYTEST_ARGS)
 
 check: $(STAMP)

@@ -113,6 +113,8 @@ def status(url: RunUrl, as_json: AsJson = False) -> None:
     for entry in found["passes"]:
         table.add_row(*(str(entry[name]) for name in ("pass", "planned", "committed", "quarantined", "pending")))
     Console().print(table)
+    for name, state in found.get("parts", {}).items():
+        Console().print(f"  {name}: {state}")
 
 
 @app.command()
