@@ -20,7 +20,7 @@ from carbonray.contract import encode_object_rows
 from carbonray.engine import cluster
 from carbonray.engine.plan import Pass
 from carbonray.engine.run import FILE, Run, open_run
-from carbonray.errors import CarbonrayError, SettingsError
+from carbonray.errors import SettingsError
 from carbonray.io import objectstore
 from carbonray.io.table_store import encode_table
 from carbonray.pipelines.planning import WriteObjects, unit_of
@@ -94,14 +94,8 @@ def run_sweep(sweep: Sweep) -> dict[str, Any]:
     cluster.quiet_data()
     with only_search(sweep.name):  # before anything is written: the same sweep may be at work
         run = _opened(sweep, learner)
-        try:
+        with run.ended():
             _execute(run, sweep, learner, wanted, place)
-        except CarbonrayError as error:
-            run.facts["error"] = str(error)
-            run.write("failed")
-            raise
-        run.facts.pop("error", None)
-        run.write("complete")
     return run.facts
 
 

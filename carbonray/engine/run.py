@@ -9,7 +9,8 @@ import logging
 import platform
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -22,7 +23,7 @@ from carbonray.engine.progress import PassProgress
 from carbonray.engine.sinks import Outcome
 from carbonray.engine.verify import Verification
 from carbonray.engine.watchdog import run_watched
-from carbonray.errors import IncompleteError, SettingsError, revived
+from carbonray.errors import CarbonrayError, IncompleteError, SettingsError, revived
 from carbonray.execution import EngineRules
 from carbonray.io import ledger, objectstore
 from carbonray.io.ledger import Commit
@@ -105,6 +106,19 @@ class Run:
         self.write("verified")
         verify.check(found, max_quarantine_rate=self.rules.max_quarantine_rate)
         return found
+
+    @contextmanager
+    def ended(self) -> Iterator[None]:
+        """Writes how an attempt ends: complete, or failed with whatever ended it, which goes on."""
+        try:
+            yield
+        except Exception as error:
+            own = isinstance(error, CarbonrayError)
+            self.facts["error"] = str(error) if own else f"{type(error).__name__}: {error}"
+            self.write("failed")
+            raise
+        self.facts.pop("error", None)
+        self.write("complete")
 
     def write(self, status: str) -> None:
         """Writes `run.json` with the facts so far."""

@@ -74,7 +74,8 @@ def run(run: Run, settings: Settings) -> None:
         try:
             run_to_end(name, PRODUCTS[name], of[name], run.url, name)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other products go on; it is raised below
-            _log.error("product %s failed, the others go on: %s", name, error)
+            ours = not isinstance(error, CarbonrayError)  # a fault of ours is told with its place
+            _log.error("product %s failed, the others go on: %s", name, error, exc_info=ours)
             failed[name] = error
     run.facts.update(_facts(run, chosen))
     if failed:

@@ -7,7 +7,6 @@ from typing import Any
 
 from carbonray.contract import Unit
 from carbonray.engine.run import Run, open_run
-from carbonray.errors import CarbonrayError
 from carbonray.io import objectstore
 from carbonray.publish.report import ReportFacts, render_report
 from carbonray.settings import Settings
@@ -52,17 +51,11 @@ def run_to_end(name: str, job: Job, settings: Settings, out_url: str, run_id: st
     if run.complete():
         _log.info("run %s is complete: nothing to do", run.url)
         return run.facts
-    try:
+    with run.ended():
         job.run(run, settings)
         run.finish()
         run.facts["status"] = "complete"  # what the page says; the file says so once the page is there
         write_report(job, run, settings)
-    except CarbonrayError as error:
-        run.facts["error"] = str(error)
-        run.write("failed")
-        raise
-    run.facts.pop("error", None)
-    run.write("complete")
     return run.facts
 
 

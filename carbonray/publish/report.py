@@ -117,9 +117,10 @@ def _found(facts: ReportFacts) -> Iterator[_Linked]:
     if not facts.products:
         for own in sections.values():
             yield from _linked(own)
+    sentences = _sentences(facts) if facts.products else {}
     for product in facts.products:
         if product.has_page:
-            yield product.title, f"#{anchor(product)}", chapter(product, _sentences(facts)[product.name])
+            yield product.title, f"#{anchor(product)}", chapter(product, sentences[product.name])
             yield from (("", "", part) for *_, part in _linked(sections[product.name]))
 
 
@@ -163,9 +164,10 @@ def _sentences(facts: ReportFacts) -> dict[str, str]:
 def _first_numbers(facts: ReportFacts) -> dict[str, object]:
     units = facts.run.get("units") or {}
     first: dict[str, object] = {}
-    if facts.hotspots is not None and not facts.products:
+    told_below = bool(facts.products)  # of a year, each product's numbers stand in its chapter
+    if facts.hotspots is not None and not told_below:
         first["persistent hotspots"] = facts.hotspots.num_rows
-    if facts.comparison is not None and not facts.products:
+    if facts.comparison is not None and not told_below:
         first["sources found"] = f"{int(facts.comparison.found.sum())} of {len(facts.comparison.found)}"
         first["hotspots without a source"] = int((~facts.comparison.hotspot_has_source).sum())
     summary = {k: v for k, v in (facts.run.get("summary") or {}).items() if k not in ("data tier", "hotspots")}

@@ -171,7 +171,8 @@ def test_a_product_can_be_finished_alone(earth: Path, done: dict[str, Any], monk
         failing(patch, "energy", ValueError("a fault of ours"))
         with pytest.raises(ValueError, match="a fault of ours"):
             run_job("annual", settings, str(out), "year")
-    assert run_status(f"{out}/year")["parts"] == {"grid": "complete", "energy": "running"}
+    assert run_status(f"{out}/year")["parts"] == {"grid": "complete", "energy": "failed"}
+    assert "ValueError: a fault of ours" in (out / "year/report.html").read_text()
     run_job("energy", annual.settings_of("energy", settings), f"{out}/year", "energy")
     before = written(out / "year/energy")
     assert run_job("annual", settings, str(out), "year")["sha256"] == done["sha256"]
